@@ -1,0 +1,1 @@
+"""The peer: what one person runs to talk straight to another."""

@@ -1,0 +1,1 @@
+"""The store: tables, migrations and every SQL statement. It never opens a socket."""
