@@ -1,0 +1,1 @@
+"""What tests stand on: servers, child processes, deadlines. Nothing here tests Landline."""
