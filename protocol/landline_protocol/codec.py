@@ -21,9 +21,7 @@ _encoder = msgspec.msgpack.Encoder()
 _requests = {
     operation.encode(): msgspec.msgpack.Decoder(request) for operation, request in REQUESTS.items()
 }
-_replies = {
-    request.reply: msgspec.msgpack.Decoder(request.reply) for request in REQUESTS.values()
-}
+_replies = {request.reply: msgspec.msgpack.Decoder(request.reply) for request in REQUESTS.values()}
 _problem = msgspec.msgpack.Decoder(Problem)
 
 

@@ -1,0 +1,166 @@
+"""The life of one link: who may send which frame when.
+
+A table for each role (SPEC section 6.2), and a machine that walks it. The
+machine sees every frame that comes or goes; it holds no items, numbers
+nothing and knows no time.
+"""
+
+from enum import Enum, auto
+
+from landline_protocol import VERSION
+from landline_protocol.errors import FailCode, LocalProtocolError, RemoteProtocolError
+from landline_protocol.frames import ControlFrame, Frame, Hello, Kind, decode, encode
+
+
+class Role(Enum):
+    """The two ends of a link. The value opens this end's digest (SPEC section 6.6)."""
+
+    CALLER = 0
+    CALLEE = 1
+
+    @property
+    def other(self) -> "Role":
+        """The role at the far end."""
+        return Role.CALLEE if self is Role.CALLER else Role.CALLER
+
+
+class LinkState(Enum):
+    """Where a link stands."""
+
+    START = auto()
+    GREETING = auto()
+    RINGING = auto()
+    OPEN = auto()
+    CLOSED = auto()
+    ERROR = auto()
+
+
+class Direction(Enum):
+    """Which way a frame goes, seen from this end."""
+
+    SENT = auto()
+    RECEIVED = auto()
+
+
+Move = tuple[Direction, Kind]
+Table = dict[LinkState, dict[Move, LinkState]]
+
+_SENT, _RECEIVED = Direction.SENT, Direction.RECEIVED
+_OPEN: dict[Move, LinkState] = {
+    (_SENT, Kind.BATCH): LinkState.OPEN,
+    (_SENT, Kind.ACK): LinkState.OPEN,
+    (_SENT, Kind.FAIL): LinkState.CLOSED,
+    (_RECEIVED, Kind.BATCH): LinkState.OPEN,
+    (_RECEIVED, Kind.ACK): LinkState.OPEN,
+    (_RECEIVED, Kind.FAIL): LinkState.CLOSED,
+}
+
+TABLES: dict[Role, Table] = {
+    Role.CALLER: {
+        LinkState.START: {(_SENT, Kind.HELLO): LinkState.GREETING},
+        LinkState.GREETING: {
+            (_RECEIVED, Kind.WELCOME): LinkState.RINGING,
+            (_RECEIVED, Kind.REFUSE): LinkState.CLOSED,
+            (_SENT, Kind.FAIL): LinkState.CLOSED,
+        },
+        LinkState.RINGING: {
+            (_RECEIVED, Kind.ACCEPT): LinkState.OPEN,
+            (_RECEIVED, Kind.DECLINE): LinkState.CLOSED,
+            (_RECEIVED, Kind.FAIL): LinkState.CLOSED,
+            (_SENT, Kind.FAIL): LinkState.CLOSED,
+        },
+        LinkState.OPEN: _OPEN,
+        LinkState.CLOSED: {},
+        LinkState.ERROR: {},
+    },
+    Role.CALLEE: {
+        LinkState.START: {
+            (_RECEIVED, Kind.HELLO): LinkState.GREETING,
+            (_SENT, Kind.REFUSE): LinkState.CLOSED,
+        },
+        LinkState.GREETING: {
+            (_SENT, Kind.WELCOME): LinkState.RINGING,
+            (_SENT, Kind.REFUSE): LinkState.CLOSED,
+        },
+        LinkState.RINGING: {
+            (_SENT, Kind.ACCEPT): LinkState.OPEN,
+            (_SENT, Kind.DECLINE): LinkState.CLOSED,
+            (_SENT, Kind.FAIL): LinkState.CLOSED,
+            (_RECEIVED, Kind.FAIL): LinkState.CLOSED,
+        },
+        LinkState.OPEN: _OPEN,
+        LinkState.CLOSED: {},
+        LinkState.ERROR: {},
+    },
+}
+
+
+class Link:
+    """One end of one link.
+
+    After a ``RemoteProtocolError`` the state is ERROR for good; ``farewell``
+    says which frame the other side may still be told.
+    """
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+        self.state = LinkState.START
+
+    def send(self, frame: ControlFrame) -> bytes:
+        """Note a frame that leaves and return its octets.
+
+        Raises:
+            LocalProtocolError: not in this state.
+        """
+        return self.forward(encode(frame))
+
+    def forward(self, octets: bytes) -> bytes:
+        """Note an encoded frame that leaves and return it unchanged.
+
+        Raises:
+            LocalProtocolError: not in this state.
+        """
+        self._move(_SENT, Kind(octets[0]))
+        return octets
+
+    def receive(self, octets: bytes) -> Frame:
+        """Read a frame that has come and note it.
+
+        Raises:
+            RemoteProtocolError: malformed, or not in this state.
+            LocalProtocolError: this link has already failed.
+        """
+        if self.state is LinkState.ERROR:
+            raise LocalProtocolError("this link has failed")
+        try:
+            frame = decode(octets)
+            self._move(_RECEIVED, Kind(octets[0]))
+        except RemoteProtocolError:
+            self.state = LinkState.ERROR
+            raise
+        return frame
+
+    def _move(self, direction: Direction, kind: Kind) -> None:
+        following = TABLES[self.role][self.state].get((direction, kind))
+        if following is not None:
+            self.state = following
+            return
+        text = f"{kind.name.lower()} {direction.name.lower()} in state {self.state.name.lower()}"
+        if direction is _SENT:
+            raise LocalProtocolError(text)
+        raise RemoteProtocolError(FailCode.UNEXPECTED, text)
+
+
+def choose_version(hello: Hello) -> int:
+    """Return the highest version that both sides speak.
+
+    Raises:
+        RemoteProtocolError: ``version``; there is none.
+    """
+    lowest, highest = hello.versions
+    if not lowest <= VERSION <= highest:
+        raise RemoteProtocolError(
+            FailCode.VERSION,
+            f"this peer speaks Landline protocol {VERSION}, the caller {lowest} to {highest}",
+        )
+    return VERSION
