@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal, Self
 
 import pytest
 
@@ -130,7 +130,7 @@ class Child:
             "stderr": Lines(process.stderr, f"stderr of {label}"),
         }
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -206,9 +206,7 @@ class Child:
         try:
             status = self._process.wait(until.left)
         except subprocess.TimeoutExpired:
-            raise AssertionError(
-                f"still running after {deadline} s\n{self.transcript()}"
-            ) from None
+            raise AssertionError(f"still running after {deadline} s\n{self.transcript()}") from None
         self._finish_reading(Deadline(STOP_DEADLINE))
         return status
 
@@ -255,9 +253,7 @@ class Children:
         """Start an installed command; `env` is added to a clean environment."""
         return self.start_program([command(name), *map(str, arguments)], env=env)
 
-    def start_program(
-        self, argv: Sequence[str], env: Mapping[str, str] | None = None
-    ) -> Child:
+    def start_program(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Child:
         """Start any program, in an environment whose home is the test's own folder."""
         child = Child(argv, env=environment(self._home, env), cwd=self._home)
         self._started.append(child)

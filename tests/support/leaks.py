@@ -12,7 +12,8 @@ import gc
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import psutil
 import pytest
@@ -21,7 +22,7 @@ import zmq
 from tests.support.waiting import poll_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 # What ends by itself (a thread on its way out, a socket that zmq's reaper still
 # closes) has this long.
@@ -29,6 +30,8 @@ GRACE = 5.0
 
 # Process ids of servers that live as long as the session and may be restarted by a test.
 session_processes: set[int] = set()
+
+DESCRIPTORS = Path("/dev/fd")
 
 _failed = pytest.StashKey[bool]()
 
@@ -42,7 +45,7 @@ class Holdings:
     descriptors: frozenset[tuple[int, str]]
 
     @classmethod
-    def now(cls) -> Holdings:
+    def now(cls) -> Self:
         return cls(
             threads=frozenset(threading.enumerate()),
             children=frozenset(_children()),
@@ -58,7 +61,7 @@ class Holdings:
         ]
 
 
-def leaked_since(before: Holdings, grace: float = GRACE) -> list[str]:
+def leaked_since(before: Holdings, grace: float) -> list[str]:
     """Return what is still held after `grace` seconds and was not held `before`.
 
     The list is empty as soon as nothing is, and ends with the zmq objects that are
@@ -82,14 +85,14 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if request.node.stash.get(_failed, False):
         return  # its traceback keeps alive what it held
-    if leaked := leaked_since(before):
+    if leaked := leaked_since(before, GRACE):
         pytest.fail("the test left behind:\n  " + "\n  ".join(leaked), pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Remember that a test failed; see `no_leaks`."""
     report = yield
     if report.failed and report.when != "teardown":
@@ -112,20 +115,17 @@ def _describe(child: psutil.Process) -> str:
 
 def _descriptors() -> Iterator[tuple[int, str]]:
     """Yield each open descriptor with what it points to, where the system tells."""
-    for name in os.listdir("/dev/fd"):
-        number = int(name)
-        with contextlib.suppress(OSError):  # the one that listdir itself used
+    for entry in list(DESCRIPTORS.iterdir()):
+        number = int(entry.name)
+        with contextlib.suppress(OSError):  # the one that listed the others is gone
             os.fstat(number)
             yield number, _target(number)
 
 
 def _target(number: int) -> str:
-    try:
-        return os.readlink(f"/proc/self/fd/{number}")
-    except FileNotFoundError:
-        if os.path.exists("/proc/self/fd"):
-            raise
-        return "open"  # a system without /proc
+    """Return what a descriptor points to; "open" on a system without /proc."""
+    links = Path("/proc/self/fd")
+    return str(links.joinpath(str(number)).readlink()) if links.is_dir() else "open"
 
 
 def _open_zmq_objects() -> list[str]:

@@ -12,9 +12,10 @@ import socket
 
 FIRST, LAST = 10_000, 19_999
 
-_candidates = itertools.cycle(range(FIRST, LAST + 1))
 # Test runs beside each other begin at different places.
-_candidates = itertools.islice(_candidates, os.getpid() * 37 % (LAST - FIRST), None)
+_candidates = itertools.islice(
+    itertools.cycle(range(FIRST, LAST + 1)), os.getpid() * 37 % (LAST - FIRST), None
+)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
