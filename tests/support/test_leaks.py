@@ -8,61 +8,45 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-LEAKS = {
-    "a thread": (
-        """
-        import threading
-        threading.Thread(target=threading.Event().wait, args=[20], name="left", daemon=True).start()
-        """,
-        "*thread 'left'",
-    ),
-    "a child process": (
-        """
-        import subprocess
-        kept.append(subprocess.Popen(["sleep", "20"]))
-        """,
-        "*child process * sleep 20",
-    ),
-    "a zmq context": (
-        """
-        import zmq
-        kept.append(zmq.Context())
-        """,
-        "*(open: *Context*",
-    ),
-    "a zmq socket": (
-        """
-        import zmq
-        kept.append(zmq.Context.instance().socket(zmq.PAIR))
-        """,
-        "*(open: *Socket*",
-    ),
-    "a socket": (
-        """
-        import socket
-        kept.append(socket.create_server(("127.0.0.1", 0)))
-        """,
-        "*file descriptor *socket:*",
-    ),
-    "a file": (
-        """
-        kept.append(open(__file__))
-        """,
-        "*file descriptor *test_it.py",
-    ),
-}
+LEAKY_SUITE = """
+import socket, subprocess, threading, zmq
+
+kept = []
+
+def test_thread():
+    asleep = threading.Event()
+    threading.Thread(target=asleep.wait, args=[20], name="left", daemon=True).start()
+
+def test_child():
+    kept.append(subprocess.Popen(["sleep", "20"]))
+
+def test_context():
+    kept.append(zmq.Context())
+
+def test_zmq_socket():
+    kept.append(zmq.Context.instance().socket(zmq.PAIR))
+
+def test_socket():
+    kept.append(socket.create_server(("127.0.0.1", 0)))
+
+def test_file():
+    kept.append(open(__file__))
+
+def test_after_all_these():
+    pass
+"""
 
 
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """An empty test suite with the leak check and half a second of grace."""
+    """An empty test suite with the leak check and little patience."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makeconftest(
         """
         from tests.support import leaks
         from tests.support.leaks import no_leaks, pytest_runtest_makereport
         import psutil
-        leaks.GRACE = 0.5
+        leaks.GRACE = 0.3
         def pytest_unconfigure():
             for child in psutil.Process().children():
                 child.kill()
@@ -76,12 +60,25 @@ def run(suite: pytest.Pytester, source: str) -> pytest.RunResult:
     return suite.runpytest_subprocess("-p", "no:cacheprovider", timeout=30)
 
 
-@pytest.mark.parametrize("leak", LEAKS)
-def test_a_leak_fails_the_test_that_made_it(suite: pytest.Pytester, leak: str) -> None:
-    body, line = LEAKS[leak]
-    result = run(suite, f"kept = []\ndef test_leaks():{body}\ndef test_next(): pass\n")
-    result.assert_outcomes(passed=2, errors=1)
-    result.stdout.fnmatch_lines(["the test left behind:", line])
+def test_a_leak_fails_the_test_that_made_it_and_no_later_one(suite: pytest.Pytester) -> None:
+    result = run(suite, LEAKY_SUITE)
+    result.assert_outcomes(passed=7, errors=6)
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of test_thread *",
+            "*thread 'left'",
+            "*ERROR at teardown of test_child *",
+            "*child process * sleep 20",
+            "*ERROR at teardown of test_context *",
+            "*(open: *Context*",
+            "*ERROR at teardown of test_zmq_socket *",
+            "*(open: *Socket*",
+            "*ERROR at teardown of test_socket *",
+            "*file descriptor *socket:*",
+            "*ERROR at teardown of test_file *",
+            "*file descriptor *test_it.py",
+        ]
+    )
 
 
 def test_what_ends_in_time_is_no_leak(suite: pytest.Pytester) -> None:
