@@ -78,7 +78,7 @@ def test_the_sdist_holds_all_sources_and_the_specification(built: Path) -> None:
         "protocol/vectors/*.json",
         "tests/**/*.py",
     )
-    wanted |= {"LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "tox.ini"}
+    wanted |= {".ci/run", "LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "tox.ini"}
     assert wanted <= names
 
 
