@@ -99,7 +99,7 @@ class Outbound:
     """The items that this side says, from number 1.
 
     ``window`` is what the other side takes, in octets of items, beyond what
-    it has confirmed.
+    it has confirmed. ``said`` counts texts and the bye, ``texts`` only texts.
     """
 
     def __init__(self, conversation: bytes, role: Role, window: int) -> None:
@@ -107,16 +107,13 @@ class Outbound:
         self.said = 0
         self.sent = 0
         self.confirmed = 0
-        self._window = window
+        self.texts = 0
+        self._edge = window
         self._digest = fresh_digest(conversation, role)
         self._waiting: deque[bytes] = deque()
         self._flying: deque[int] = deque()
-        self._flying_octets = 0
-
-    @property
-    def texts(self) -> int:
-        """How many texts are said; a bye is none."""
-        return self.said - (self.state in (OutboundState.CLOSING, OutboundState.CONFIRMED))
+        self._sent_octets = 0
+        self._confirmed_octets = 0
 
     @property
     def unconfirmed(self) -> int:
@@ -139,6 +136,7 @@ class Outbound:
         self._move(OutboundMove.SAY)
         octets = encode_item(Text(at, text))
         self._digest.update(octets)
+        self.texts += 1
         return self._append(octets)
 
     def bye(self, at: int, heard_number: int, heard: bytes) -> int:
@@ -161,21 +159,24 @@ class Outbound:
     def confirm(self, ack: Ack) -> int:
         """Take an acknowledgement and return how many items it newly confirms.
 
+        One that an earlier one has overtaken changes nothing.
+
         Raises:
             RemoteProtocolError: ``out-of-order``; it confirms what was never sent.
+            LocalProtocolError: this direction has already failed.
         """
+        closing = self.state is OutboundState.CLOSING and ack.upto == self.said
+        self._move(OutboundMove.CONFIRM_BYE if closing else OutboundMove.CONFIRM)
         if ack.upto > self.sent:
             self.state = OutboundState.ERROR
             raise RemoteProtocolError(FailCode.OUT_OF_ORDER, "an ack for what was never sent")
         if ack.upto < self.confirmed:
             return 0
         newly = ack.upto - self.confirmed
-        closing = self.state is OutboundState.CLOSING and ack.upto == self.said
-        self._move(OutboundMove.CONFIRM_BYE if closing else OutboundMove.CONFIRM)
         for _ in range(newly):
-            self._flying_octets -= self._flying.popleft()
+            self._confirmed_octets += self._flying.popleft()
         self.confirmed = ack.upto
-        self._window = ack.window
+        self._edge = max(self._edge, self._confirmed_octets + ack.window)
         return newly
 
     def check_agreement(self, bye: Bye) -> None:
@@ -201,14 +202,14 @@ class Outbound:
 
     def _next_items(self) -> list[bytes]:
         items: list[bytes] = []
-        room = min(BATCH_MAX, self._window - self._flying_octets)
+        room = min(BATCH_MAX, self._edge - self._sent_octets)
         while self._waiting and len(items) < BATCH_ITEMS_MAX:
             size = len(self._waiting[0])
             if size > room:
                 break
             items.append(self._waiting.popleft())
             self._flying.append(size)
-            self._flying_octets += size
+            self._sent_octets += size
             room -= size
         return items
 
@@ -232,6 +233,7 @@ class Inbound:
         self.octets = 0
         self._edge = window
         self._unacknowledged: deque[tuple[int, int]] = deque()
+        self._acknowledged = (0, 0)
         self._digest = fresh_digest(conversation, role)
 
     @property
@@ -248,7 +250,10 @@ class Inbound:
             RemoteProtocolError: ``out-of-order`` for a gap or an item after
                 the bye, ``overrun`` for more than the window allows,
                 ``disagreement`` for a bye with another digest.
+            LocalProtocolError: this direction has already failed.
         """
+        if self.state is InboundState.ERROR:
+            raise LocalProtocolError("this direction has failed")
         try:
             return self._hear(batch)
         except RemoteProtocolError:
@@ -256,10 +261,18 @@ class Inbound:
             raise
 
     def acknowledged(self, ack: Ack) -> None:
-        """Note an acknowledgement that leaves: it moves the edge of the window."""
+        """Note an acknowledgement that leaves: it moves the edge of the window.
+
+        Raises:
+            LocalProtocolError: it does not end where a batch that was heard
+                ended, or takes an earlier one back.
+        """
         while self._unacknowledged and self._unacknowledged[0][0] <= ack.upto:
-            _, octets = self._unacknowledged.popleft()
-            self._edge = max(self._edge, octets + ack.window)
+            self._acknowledged = self._unacknowledged.popleft()
+        upto, octets = self._acknowledged
+        if ack.upto != upto:
+            raise LocalProtocolError(f"an ack up to {ack.upto} where a batch ends at {upto}")
+        self._edge = max(self._edge, octets + ack.window)
 
     def _hear(self, batch: Batch) -> list[Item]:
         known = self.heard + 1 - batch.first
@@ -273,19 +286,18 @@ class Inbound:
         return items
 
     def _take(self, items: list[Item], octets: list[bytes]) -> None:
+        last = items[-1]
+        self._move(InboundMove.HEAR_BYE if type(last) is Bye else InboundMove.HEAR)
+        if any(type(item) is Bye for item in items[:-1]):
+            raise _out_of_order("an item after the bye")
         self.octets += sum(map(len, octets))
         if self.octets > self._edge:
             raise RemoteProtocolError(FailCode.OVERRUN, "more than the window allows")
-        if any(type(item) is Bye for item in items[:-1]):
-            raise _out_of_order("an item after the bye")
-        last = items[-1]
         if type(last) is Bye:
             self._digest.update(b"".join(octets[:-1]))
             self._check(last)
-            self._move(InboundMove.HEAR_BYE)
         else:
             self._digest.update(b"".join(octets))
-            self._move(InboundMove.HEAR)
         self.heard += len(items)
         self._unacknowledged.append((self.heard, self.octets))
 
@@ -307,7 +319,7 @@ class Receipts:
 
     The window shrinks while what was stored waits to be read, and never takes
     back what it has offered: its edge lies ``window`` octets beyond what has
-    been read.
+    been read. Octets are those of ``Inbound.octets``, the bye's among them.
     """
 
     def __init__(self, window: int) -> None:
@@ -331,7 +343,7 @@ class Receipts:
 
     def ack(self) -> Ack:
         """Return the acknowledgement of everything stored."""
-        self._offered = max(0, self._room)
+        self._offered = self._room
         return Ack(self.stored, self._offered)
 
 
