@@ -17,6 +17,7 @@ from landline_protocol.errors import FailCode, RemoteProtocolError
 from landline_protocol.limits import (
     AT_MAX_MS,
     BATCH_ITEMS_MAX,
+    BATCH_MAX,
     CONVERSATION_ID_OCTETS,
     DIGEST_OCTETS,
     LINK_FRAME_MAX,
@@ -57,10 +58,13 @@ Say = Annotated[str, Meta(max_length=SAY_MAX)]
 
 
 class Text(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1, gc=False):
-    """A message: ``at`` is the sender's clock in milliseconds since 1970 (UTC)."""
+    """A message: ``at`` is the sender's clock in milliseconds since 1970 (UTC).
+
+    ``text`` has up to ``TEXT_MAX`` octets of UTF-8.
+    """
 
     at: At
-    text: Annotated[str, Meta(max_length=TEXT_MAX)]
+    text: str
 
 
 class Bye(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
@@ -167,7 +171,7 @@ _items = msgspec.msgpack.Decoder(Annotated[list[Item], Meta(min_length=1)])
 _raw_items = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _BATCH_HEAD = struct.Struct(">BQ")
 # How long the head of a MessagePack array is, by its first octet (fixarray,
-# array 16); array 32 is never needed for BATCH_ITEMS_MAX items.
+# array 16); array 32 is never needed for BATCH_ITEMS_MAX items, thus malformed.
 _ARRAY_HEAD = {**dict.fromkeys(range(0x90, 0xA0), 1), 0xDC: 3}
 
 
@@ -216,12 +220,14 @@ def split_items(batch: Batch) -> list[bytes]:
 def _decode_batch(octets: bytes) -> Batch:
     _, first = _BATCH_HEAD.unpack_from(octets)
     body = octets[_BATCH_HEAD.size :]
+    head = _ARRAY_HEAD[body[0]]
     items = _items.decode(body)
-    if len(items) > BATCH_ITEMS_MAX or any(map(_too_long, items)):
+    too_many = len(items) > BATCH_ITEMS_MAX or len(body) - head > BATCH_MAX
+    if too_many or any(map(_too_long, items)):
         raise RemoteProtocolError(FailCode.TOO_LARGE, "the batch or a text in it is too large")
     if not 1 <= first <= NUMBER_MAX - len(items):
         raise RemoteProtocolError(FailCode.MALFORMED, "the number is out of range")
-    return Batch(first, items, body[_ARRAY_HEAD[body[0]] :])
+    return Batch(first, items, body[head:])
 
 
 def _too_long(item: Item) -> bool:
