@@ -9,7 +9,18 @@ from enum import Enum, auto
 
 from landline_protocol import VERSION
 from landline_protocol.errors import FailCode, LocalProtocolError, RemoteProtocolError
-from landline_protocol.frames import ControlFrame, Frame, Hello, Kind, decode, encode
+from landline_protocol.frames import (
+    KINDS,
+    ControlFrame,
+    Fail,
+    Frame,
+    Hello,
+    Kind,
+    Refuse,
+    decode,
+    encode,
+)
+from landline_protocol.limits import SAY_MAX
 
 
 class Role(Enum):
@@ -57,7 +68,10 @@ _OPEN: dict[Move, LinkState] = {
 
 TABLES: dict[Role, Table] = {
     Role.CALLER: {
-        LinkState.START: {(_SENT, Kind.HELLO): LinkState.GREETING},
+        LinkState.START: {
+            (_SENT, Kind.HELLO): LinkState.GREETING,
+            (_RECEIVED, Kind.REFUSE): LinkState.CLOSED,
+        },
         LinkState.GREETING: {
             (_RECEIVED, Kind.WELCOME): LinkState.RINGING,
             (_RECEIVED, Kind.REFUSE): LinkState.CLOSED,
@@ -81,6 +95,7 @@ TABLES: dict[Role, Table] = {
         LinkState.GREETING: {
             (_SENT, Kind.WELCOME): LinkState.RINGING,
             (_SENT, Kind.REFUSE): LinkState.CLOSED,
+            (_RECEIVED, Kind.FAIL): LinkState.CLOSED,
         },
         LinkState.RINGING: {
             (_SENT, Kind.ACCEPT): LinkState.OPEN,
@@ -99,12 +114,13 @@ class Link:
     """One end of one link.
 
     After a ``RemoteProtocolError`` the state is ERROR for good; ``farewell``
-    says which frame the other side may still be told.
+    returns what the other side may still be told.
     """
 
     def __init__(self, role: Role) -> None:
         self.role = role
         self.state = LinkState.START
+        self._last = LinkState.START
 
     def send(self, frame: ControlFrame) -> bytes:
         """Note a frame that leaves and return its octets.
@@ -140,10 +156,24 @@ class Link:
             raise
         return frame
 
+    def farewell(self, code: FailCode, say: str) -> bytes | None:
+        """Return the last frame of this end, a refuse or a fail, and end the link.
+
+        None when nothing may be said: before the hello, or after the end.
+        """
+        moves = TABLES[self.role][self._last]
+        self._last = LinkState.CLOSED
+        if self.state is not LinkState.ERROR:
+            self.state = LinkState.CLOSED
+        for frame in (Fail(code, say[:SAY_MAX]), Refuse(code, say[:SAY_MAX])):
+            if (_SENT, KINDS[type(frame)]) in moves:
+                return encode(frame)
+        return None
+
     def _move(self, direction: Direction, kind: Kind) -> None:
         following = TABLES[self.role][self.state].get((direction, kind))
         if following is not None:
-            self.state = following
+            self.state = self._last = following
             return
         text = f"{kind.name.lower()} {direction.name.lower()} in state {self.state.name.lower()}"
         if direction is _SENT:
