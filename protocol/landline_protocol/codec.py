@@ -105,6 +105,11 @@ def decode_reply(frames: list[bytes], request: Request, request_id: bytes) -> Re
     if answered != request_id or (status == OK and signature != SIGNATURE):
         raise BadFrames(ErrorCode.BAD_REQUEST, "the answer is not to this request")
     try:
-        return _replies[request.reply].decode(body) if status == OK else _problem.decode(body)
+        if status == OK:
+            return _replies[request.reply].decode(body)
+        problem = _problem.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrames(ErrorCode.BAD_REQUEST, f"the answer is not valid: {error}"[:200]) from None
+    if problem.code.encode() != status:
+        raise BadFrames(ErrorCode.BAD_REQUEST, "the answer gives two error codes")
+    return problem

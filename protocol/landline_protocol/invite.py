@@ -5,13 +5,22 @@ It never looks a host name up.
 """
 
 import base64
-import binascii
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from landline_protocol.limits import HOST_MAX, KEY_OCTETS, PORT_MAX
 
 SCHEME = "landline"
+
+HOST = r"\A(?:[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?)\Z"
+"""A host name, an IPv4 address, or an IPv6 address with or without a zone.
+
+Other characters would mean something in a URL or in a ZeroMQ endpoint.
+"""
+
+_HOST = re.compile(HOST)
+_KEY = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 
 
 class InvalidInvite(ValueError):
@@ -27,8 +36,8 @@ class Invite:
     key: bytes
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.host) <= HOST_MAX or not self.host.isprintable():
-            raise InvalidInvite(f"the host has 1 to {HOST_MAX} printable characters")
+        if len(self.host) > HOST_MAX or _HOST.match(self.host) is None:
+            raise InvalidInvite("the host is neither a host name nor an IP address")
         if not 0 < self.port <= PORT_MAX:
             raise InvalidInvite(f"the port is a number from 1 to {PORT_MAX}")
         if len(self.key) != KEY_OCTETS:
@@ -60,6 +69,8 @@ class Invite:
             raise InvalidInvite(f"it starts with {SCHEME}://")
         if host is None or port is None:
             raise InvalidInvite("the host or the port is missing")
+        if "@" in parts.netloc or parts.path not in {"", "/"} or parts.fragment:
+            raise InvalidInvite(f"it looks like {SCHEME}://HOST:PORT/?key=KEY")
         return cls(host, port, _key(fields.get("key", [])))
 
 
@@ -71,8 +82,6 @@ def bracketed(host: str) -> str:
 def _key(values: list[str]) -> bytes:
     if len(values) != 1:
         raise InvalidInvite("the key is missing")
-    text = values[0]
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidInvite("the key is not base64url") from None
+    if _KEY.fullmatch(values[0]) is None:
+        raise InvalidInvite("the key is not 43 characters of base64url")
+    return base64.urlsafe_b64decode(values[0] + "=")

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
+from landline_protocol.invite import HOST
 from landline_protocol.limits import (
     CALL_ID_OCTETS,
     HOST_MAX,
@@ -20,7 +21,8 @@ from landline_protocol.limits import (
 # A name or a password as typed: the handler checks it and answers in words.
 Typed = Annotated[str, Meta(max_length=1_024)]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
-Host = Annotated[str, Meta(max_length=HOST_MAX)]
+# Empty, or a host that is safe to stand in a ZeroMQ endpoint.
+Host = Annotated[str, Meta(max_length=HOST_MAX, pattern=rf"\A\Z|{HOST}")]
 Port = Annotated[int, Meta(ge=0, le=PORT_MAX)]
 Key = Annotated[bytes, Meta(min_length=KEY_OCTETS, max_length=KEY_OCTETS)]
 CallId = Annotated[bytes, Meta(min_length=CALL_ID_OCTETS, max_length=CALL_ID_OCTETS)]
@@ -140,7 +142,7 @@ class Wait(Request, frozen=True):
     operation = "wait"
     reply = Leased
     port: Annotated[int, Meta(ge=1, le=PORT_MAX)]
-    host: Host = ""
+    host: Typed = ""
 
 
 class Renew(Request, frozen=True):
