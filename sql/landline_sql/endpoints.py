@@ -40,9 +40,7 @@ _published = {
 _insert = insert(endpoints).values(device_id=bindparam("i"), **_published)
 _replace = update(endpoints).where(_mine).values(**_published)
 _prolong = update(endpoints).where(_mine).values(lease_until=_lease)
-_engage = update(endpoints).where(_mine).values(
-    state=ENGAGED, claim_until=None, lease_until=_lease
-)
+_engage = update(endpoints).where(_mine).values(state=ENGAGED, claim_until=None, lease_until=_lease)
 _place = select(endpoints.c.host, endpoints.c.port, endpoints.c.call_id).where(_mine)
 _remove = delete(endpoints).where(_mine)
 _end_calls = delete(calls).where(calls.c.callee_id == bindparam("i"))

@@ -22,12 +22,7 @@ class Entry:
     state: str
 
 
-
-_me = (
-    select(func.count().label("live"))
-    .where(devices.c.key == bindparam("k"), live)
-    .subquery("me")
-)
+_me = select(func.count().label("live")).where(devices.c.key == bindparam("k"), live).subquery("me")
 _one = (
     select(users.c.name, user_state)
     .select_from(_me.outerjoin(users, users.c.name == bindparam("n")))

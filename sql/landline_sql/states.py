@@ -20,9 +20,7 @@ _lapsed_claim = and_(endpoints.c.state == CLAIMED, endpoints.c.claim_until <= no
 
 leased: Final[ColumnElement[bool]] = endpoints.c.lease_until > now()
 
-free: Final[ColumnElement[bool]] = and_(
-    leased, or_(endpoints.c.state == WAITING, _lapsed_claim)
-)
+free: Final[ColumnElement[bool]] = and_(leased, or_(endpoints.c.state == WAITING, _lapsed_claim))
 """The endpoint may be claimed: it waits, or its claim ran out unvetted."""
 
 _of_user = and_(endpoints.c.device_id == devices.c.id, devices.c.user_id == users.c.id)

@@ -43,9 +43,7 @@ class Rules:
     ports: range = range(PORT_FIRST, PORT_LAST + 1)
     account_penalty: Penalty = Penalty(5, window=900, first=2, longest=900)
     address_penalty: Penalty = Penalty(20, window=900, first=2, longest=60)
-    register_penalty: Penalty = Penalty(
-        200, window=3600, first=3600, longest=3600, sliding=False
-    )
+    register_penalty: Penalty = Penalty(200, window=3600, first=3600, longest=3600, sliding=False)
 
 
 class Store:
@@ -152,9 +150,7 @@ class Store:
 
     def register_blocked(self, address: str) -> float:
         """Return for how many seconds more this address may register nobody."""
-        return self.database.read(
-            lambda c: throttle.blocked(c, REGISTER, WHOLE_ADDRESS, address)
-        )
+        return self.database.read(lambda c: throttle.blocked(c, REGISTER, WHOLE_ADDRESS, address))
 
     def session(self, device: bytes) -> Session | None:
         """Return the device's live session, if it has one."""

@@ -92,9 +92,7 @@ endpoints = Table(
     "endpoints",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column(
-        "device_id", ForeignKey("devices.id", ondelete="CASCADE"), nullable=False, unique=True
-    ),
+    Column("device_id", ForeignKey("devices.id", ondelete="CASCADE"), nullable=False, unique=True),
     Column("host", String(HOST_MAX), nullable=False),
     Column("port", Integer, nullable=False),
     Column("state", String(8), nullable=False),
@@ -112,9 +110,7 @@ calls = Table(
     Column("id", octets(CALL_ID_OCTETS), primary_key=True),
     Column("request_id", octets(REQUEST_ID_OCTETS), nullable=False),
     Column("caller_id", ForeignKey("devices.id", ondelete="CASCADE"), nullable=False),
-    Column(
-        "callee_id", ForeignKey("devices.id", ondelete="CASCADE"), nullable=False, index=True
-    ),
+    Column("callee_id", ForeignKey("devices.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("expires_at", Double, nullable=False, index=True),
     Column("vetted_at", Double),
     Index(None, "caller_id", "request_id"),

@@ -50,9 +50,7 @@ class Penalty:
 
 
 _kind = throttle.c.kind == bindparam("k")
-_row = and_(
-    _kind, throttle.c.account == bindparam("a"), throttle.c.address == bindparam("d")
-)
+_row = and_(_kind, throttle.c.account == bindparam("a"), throttle.c.address == bindparam("d"))
 _of_login = and_(
     _kind,
     throttle.c.address == bindparam("d"),
@@ -63,8 +61,8 @@ _old = throttle.c.at <= now() - bindparam("window")
 _blocked = select(func.max(throttle.c.blocked_until) - now()).where(_of_login)
 # Two statements: MySQL's SET sees the new values of columns it has set before,
 # SQLite's does not.
-_count = update(throttle).where(_row).values(
-    failures=case((_old, 1), else_=throttle.c.failures + 1)
+_count = (
+    update(throttle).where(_row).values(failures=case((_old, 1), else_=throttle.c.failures + 1))
 )
 _move = update(throttle).where(_row).values(at=now())
 _restart = update(throttle).where(_row, _old).values(at=now())

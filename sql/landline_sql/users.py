@@ -51,9 +51,7 @@ def credentials(connection: Connection, name: str) -> Credentials | None:
     return Credentials(User(row.id, row.name, row.port), row.hash.encode())
 
 
-def registered(
-    connection: Connection, name: str, device: bytes, request_id: bytes
-) -> User | None:
+def registered(connection: Connection, name: str, device: bytes, request_id: bytes) -> User | None:
     """Return the user that this very request has registered already.
 
     None means that the name is free.

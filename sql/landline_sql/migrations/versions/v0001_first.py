@@ -50,8 +50,8 @@ def upgrade() -> None:
         sa.Column("call_id", octets(16)),
         sa.Column("request_id", octets(16), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_endpoints"),
-        sa.UniqueConstraint("device_id", name="uq_endpoints_device_id"),
         sa.UniqueConstraint("host", "port", name="uq_endpoints_host_port"),
+        sa.UniqueConstraint("device_id", name="uq_endpoints_device_id"),
         sa.ForeignKeyConstraint(
             ["device_id"], ["devices.id"], name="fk_endpoints_device_id", ondelete="CASCADE"
         ),

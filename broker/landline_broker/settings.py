@@ -1,0 +1,93 @@
+"""What an operator may choose, and what follows from it.
+
+Values only: nothing is opened or started here.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from landline_protocol.limits import (
+    HEARTBEAT_INTERVAL_MS,
+    HEARTBEAT_TIMEOUT_MS,
+    HELLO_DEADLINE_S,
+)
+from landline_sql.database import parse_url
+from landline_sql.store import Rules
+from sqlalchemy import URL
+
+from landline_broker.address import Listen
+from landline_broker.keys import DATABASE_FILE
+from landline_broker.passwords import COST
+
+DIRECTORY_THREADS_MYSQL: Final = 8
+DIRECTORY_THREADS_SQLITE: Final = 2
+
+
+@dataclass(frozen=True)
+class LaneSettings:
+    """How much one lane takes.
+
+    ``handed`` requests at most are with one worker at a time (one in hand, the
+    others next to it); ``queued`` is how many more wait; of all these one device
+    may have ``per_device``. Above, the answer is ``busy``: retry after so many seconds.
+    """
+
+    handed: int
+    queued: int
+    per_device: int
+    retry_after: float
+
+
+# A bcrypt check is long: the next one goes to whoever is free first. A look-up
+# is short: the next one lies ready, so that the worker need not wait for it.
+AUTH_LANE: Final = LaneSettings(handed=1, queued=256, per_device=4, retry_after=2.0)
+DIRECTORY_LANE: Final = LaneSettings(handed=4, queued=1024, per_device=64, retry_after=0.5)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """Timers of the connections to peers, in milliseconds."""
+
+    heartbeat_interval: int = HEARTBEAT_INTERVAL_MS
+    heartbeat_timeout: int = HEARTBEAT_TIMEOUT_MS
+    handshake: int = int(HELLO_DEADLINE_S * 1000)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One broker. ``database`` None is an SQLite file in the data directory."""
+
+    data_dir: Path
+    listen: Listen = Listen("*", 7720)
+    database: str | None = field(default=None, repr=False)
+    advertise: str | None = None
+    name: str = "landline-broker"
+    bcrypt_cost: int = COST
+    auth_threads: int | None = None
+    directory_threads: int | None = None
+    rules: Rules = Rules()
+    auth_lane: LaneSettings = AUTH_LANE
+    directory_lane: LaneSettings = DIRECTORY_LANE
+    wire: Wire = Wire()
+
+    def database_url(self) -> URL:
+        """Return where the database is.
+
+        Raises:
+            BadDatabase: the URL is not valid.
+        """
+        if self.database is not None:
+            return parse_url(self.database)
+        return URL.create("sqlite+pysqlite", database=str(self.data_dir / DATABASE_FILE))
+
+    def auth_workers(self) -> int:
+        """Return how many workers check passwords: one a core."""
+        return self.auth_threads or os.cpu_count() or 1
+
+    def directory_workers(self, *, is_sqlite: bool) -> int:
+        """Return how many workers do the rest: more only where they wait for a server."""
+        if self.directory_threads is not None:
+            return self.directory_threads
+        return DIRECTORY_THREADS_SQLITE if is_sqlite else DIRECTORY_THREADS_MYSQL
