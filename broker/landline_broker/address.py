@@ -111,7 +111,7 @@ def lan_address() -> str:
 
 
 def _interface_address() -> str:
-    import ifaddr
+    import ifaddr  # noqa: PLC0415  (not needed where there is a default route)
 
     addresses = [
         ipaddress.ip_address(ip.ip if isinstance(ip.ip, str) else ip.ip[0])

@@ -4,6 +4,8 @@ Exceptions become exit statuses here and nowhere else: 2 for usage, 1 for
 everything else, one line on stderr that says what to do next.
 """
 
+# ruff: noqa: PLC0415  (each command imports what it needs, or --help would take a second)
+
 import logging
 import signal
 import sys
@@ -47,7 +49,7 @@ _database = click.option(
 )
 
 
-class _Listen(click.ParamType):
+class _Listen(click.ParamType[Any]):
     name = "tcp://ADDRESS:PORT"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -59,7 +61,7 @@ class _Listen(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class _Host(click.ParamType):
+class _Host(click.ParamType[Any]):
     name = "HOST"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -71,7 +73,7 @@ class _Host(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class _Ports(click.ParamType):
+class _Ports(click.ParamType[Any]):
     name = "FIRST-LAST"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -82,7 +84,7 @@ class _Ports(click.ParamType):
             ports = range(int(first), int(last) + 1)
             if ports and ports[0] > 0 and ports[-1] < 65_536:
                 return ports
-        self.fail("write two ports, the first not above the last: 20000-32767", param, ctx)
+        return self.fail("write two ports, the first not above the last: 20000-32767", param, ctx)
 
 
 class _Group(click.Group):
@@ -164,9 +166,8 @@ def serve(registrations_per_hour: int, ports: range, log_level: str, **options: 
     """
     from dataclasses import replace
 
-    from landline_sql.store import Rules
-
     from landline_broker.settings import Settings
+    from landline_sql.store import Rules
 
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
@@ -181,16 +182,14 @@ def serve(registrations_per_hour: int, ports: range, log_level: str, **options: 
 @_data_dir
 def migrate(**options: Any) -> None:
     """Make the database's tables, or bring them up to this version."""
-    from landline_sql import schema
-    from landline_sql.database import Database
-
     from landline_broker.keys import prepare_data_dir
     from landline_broker.settings import Settings
+    from landline_sql import schema
 
     settings = Settings(**options)
     if settings.database is None:
         prepare_data_dir(settings.data_dir)
-    database = Database(settings.database_url())
+    database = settings.open_database()
     try:
         schema.migrate(database.engine)
     finally:

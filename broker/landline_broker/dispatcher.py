@@ -11,10 +11,6 @@ from collections.abc import Callable
 from typing import Final
 
 import zmq
-from landline_protocol.codec import BadFrames, encode_problem, split_request
-from landline_protocol.errors import ErrorCode
-from landline_protocol.limits import REQUEST_ID_OCTETS, REQUEST_MAX
-from landline_protocol.messages import Problem
 
 from landline_broker.address import Listen
 from landline_broker.context import peer_frame
@@ -22,6 +18,10 @@ from landline_broker.keys import KeyPair
 from landline_broker.lane import Lane, LaneFull
 from landline_broker.settings import Wire
 from landline_broker.zap import DOMAIN
+from landline_protocol.codec import BadFrames, encode_problem, split_request
+from landline_protocol.errors import ErrorCode
+from landline_protocol.limits import REQUEST_ID_OCTETS, REQUEST_MAX
+from landline_protocol.messages import Problem
 
 AUTH: Final = frozenset({b"register", b"login"})
 """The operations that cost a bcrypt."""
@@ -143,7 +143,7 @@ class Dispatcher:
             if left <= 0:
                 log.warning("stopping although requests are still in hand")
                 return
-            self._turn(dict(poller.poll(left * 1000)))
+            self._turn(dict(poller.poll(int(left * 1000))))
 
     def _close(self) -> None:
         self._auth.close()

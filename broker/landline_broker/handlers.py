@@ -8,6 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from landline_broker.address import BadAddress, is_loopback, published_host
+from landline_broker.context import Context
+from landline_broker.passwords import Passwords
+from landline_broker.refusal import Refused
 from landline_protocol import VERSION
 from landline_protocol.errors import ErrorCode
 from landline_protocol.limits import PASSWORD_MAX, PASSWORD_MIN, RING_S, WHO_PAGE_MAX
@@ -48,11 +52,6 @@ from landline_sql.roll import Entry
 from landline_sql.store import Store
 from landline_sql.users import User
 
-from landline_broker.address import BadAddress, is_loopback, published_host
-from landline_broker.context import Context
-from landline_broker.passwords import Passwords
-from landline_broker.refusal import Refused
-
 
 @dataclass(frozen=True)
 class Services:
@@ -69,7 +68,7 @@ class Services:
         return Policy(PASSWORD_MIN, PASSWORD_MAX, rules.lease, rules.claim, RING_S)
 
 
-def hello(who: Context, asked: Hello, services: Services) -> Greeting:
+def hello(who: Context, _: Hello, services: Services) -> Greeting:
     """Say who the broker is and, if the device is logged in, as whom."""
     session = services.store.session(who.device)
     account = None if session is None else _account(session)
@@ -98,7 +97,7 @@ def login(who: Context, asked: Login, services: Services) -> LoggedIn:
     store, passwords = services.store, services.passwords
     _unless_blocked(store.login_blocked(name, who.address), "failed logins")
     known = store.credentials(name)
-    if not passwords.check(password, known and known.hash) or known is None:
+    if not passwords.check(password, None if known is None else known.hash) or known is None:
         store.denied(name, who.address)
         raise Refused(ErrorCode.DENIED, "the name or the password is wrong; check both")
     expires = store.login(known.user, who.device, who.address)
@@ -107,7 +106,7 @@ def login(who: Context, asked: Login, services: Services) -> LoggedIn:
     return LoggedIn(_account(known.user), expires)
 
 
-def logout(who: Context, asked: Logout, services: Services) -> Done:
+def logout(who: Context, _: Logout, services: Services) -> Done:
     """Unbind the device; what it published goes."""
     services.store.logout(who.device, who.address)
     return Done()
@@ -126,7 +125,7 @@ def renew(who: Context, asked: Renew, services: Services) -> Leased:
     return Leased(place.host, place.port, services.store.rules.lease)
 
 
-def leave(who: Context, asked: Leave, services: Services) -> Done:
+def leave(who: Context, _: Leave, services: Services) -> Done:
     """Take the endpoint back."""
     services.store.leave(who.device)
     return Done()

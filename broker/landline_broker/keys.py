@@ -126,7 +126,7 @@ def _make(path: Path) -> None:
 def _draft(path: Path, octets: bytes) -> Path:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(handle, "wb") as file:
+    with os.fdopen(handle, "wb") as file:
         file.write(octets)
         file.flush()
         os.fsync(handle)

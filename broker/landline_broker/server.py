@@ -15,11 +15,6 @@ from types import TracebackType
 from typing import Final, Self
 
 import zmq
-from landline_protocol.invite import Invite
-from landline_sql import schema
-from landline_sql.database import Database
-from landline_sql.errors import SchemaError, Unavailable
-from landline_sql.store import Store
 
 from landline_broker import zap
 from landline_broker.address import Listen, invite_host
@@ -30,6 +25,10 @@ from landline_broker.lane import Lane
 from landline_broker.passwords import Passwords
 from landline_broker.settings import Settings
 from landline_broker.worker import work
+from landline_protocol.invite import Invite
+from landline_sql import schema
+from landline_sql.errors import SchemaError, Unavailable
+from landline_sql.store import Store
 
 FINISH_S: Final = 1.5
 """How long requests in hand have when the broker stops."""
@@ -192,7 +191,7 @@ def opened_store(settings: Settings) -> Store:
     Raises:
         BadDatabase, SchemaError, Unavailable
     """
-    database = Database(settings.database_url())
+    database = settings.open_database()
     try:
         if database.is_sqlite:
             schema.migrate(database.engine)

@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from landline_broker.address import Listen
+from landline_broker.keys import DATABASE_FILE
+from landline_broker.passwords import COST
 from landline_protocol.limits import (
     HEARTBEAT_INTERVAL_MS,
     HEARTBEAT_TIMEOUT_MS,
     HELLO_DEADLINE_S,
 )
-from landline_sql.database import parse_url
+from landline_sql.database import Database, file_url, parse_url
 from landline_sql.store import Rules
-from sqlalchemy import URL
-
-from landline_broker.address import Listen
-from landline_broker.keys import DATABASE_FILE
-from landline_broker.passwords import COST
 
 DIRECTORY_THREADS_MYSQL: Final = 8
 DIRECTORY_THREADS_SQLITE: Final = 2
@@ -55,32 +53,37 @@ class Wire:
     handshake: int = int(HELLO_DEADLINE_S * 1000)
 
 
+LISTEN: Final = Listen("*", 7720)
+WIRE: Final = Wire()
+RULES: Final = Rules()
+
+
 @dataclass(frozen=True)
 class Settings:
     """One broker. ``database`` None is an SQLite file in the data directory."""
 
     data_dir: Path
-    listen: Listen = Listen("*", 7720)
+    listen: Listen = LISTEN
     database: str | None = field(default=None, repr=False)
     advertise: str | None = None
     name: str = "landline-broker"
     bcrypt_cost: int = COST
     auth_threads: int | None = None
     directory_threads: int | None = None
-    rules: Rules = Rules()
+    rules: Rules = RULES
     auth_lane: LaneSettings = AUTH_LANE
     directory_lane: LaneSettings = DIRECTORY_LANE
-    wire: Wire = Wire()
+    wire: Wire = WIRE
 
-    def database_url(self) -> URL:
-        """Return where the database is.
+    def open_database(self) -> Database:
+        """Return the database, not connected yet.
 
         Raises:
             BadDatabase: the URL is not valid.
         """
         if self.database is not None:
-            return parse_url(self.database)
-        return URL.create("sqlite+pysqlite", database=str(self.data_dir / DATABASE_FILE))
+            return Database(parse_url(self.database))
+        return Database(file_url(self.data_dir / DATABASE_FILE))
 
     def auth_workers(self) -> int:
         """Return how many workers check passwords: one a core."""

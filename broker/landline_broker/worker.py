@@ -8,6 +8,10 @@ import logging
 import secrets
 
 import zmq
+
+from landline_broker.context import Context, read_peer
+from landline_broker.handlers import HANDLERS, Services
+from landline_broker.refusal import Refused, from_store
 from landline_protocol.codec import (
     BadFrames,
     RequestFrames,
@@ -18,10 +22,6 @@ from landline_protocol.codec import (
 from landline_protocol.errors import ErrorCode
 from landline_protocol.messages import Problem, Reply
 from landline_sql.errors import StoreError
-
-from landline_broker.context import Context, read_peer
-from landline_broker.handlers import HANDLERS, Services
-from landline_broker.refusal import Refused, from_store
 
 STOP = b"stop"
 
@@ -51,7 +51,7 @@ def answer(frames: list[bytes], services: Services) -> list[bytes]:
         return encode_reply(_handle(context, request, services), request_id)
     except (Refused, BadFrames, StoreError) as error:
         return encode_problem(_problem(error), request_id)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (whatever it is, the peer gets an answer)
         return encode_problem(_incident(operation, error), request_id)
 
 

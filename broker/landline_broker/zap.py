@@ -31,7 +31,7 @@ def admit(context: "zmq.Context[zmq.Socket[bytes]]", ready: Callable[[], object]
 
 def verdict(question: list[bytes]) -> list[bytes]:
     """Return the answer to one ZAP request: 200 with the key in Z85, or 400."""
-    version, request_id = (question + [b"", b""])[:2]
+    version, request_id = [*question, b"", b""][:2]
     if version != b"1.0":
         return [b"1.0", request_id, b"500", b"version", b"", b""]
     match question[2:]:

@@ -5,11 +5,13 @@ does not: of any number of callers at once, one gets it.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from landline_protocol.limits import CALL_ID_OCTETS
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
-
 from landline_sql.clock import now
 from landline_sql.devices import Session
 from landline_sql.endpoints import Place
@@ -151,5 +153,6 @@ def _claim_one(connection: Connection, asked: dict[str, object], seconds: float)
             return
 
 
-def _claimed(made: Row[tuple[bytes, str, int, bytes, float]], name: str) -> Claim:
-    return Claim(made.id, name, Place(made.host, made.port), made.key, float(made.expires))
+def _claimed(made: Sequence[Any], name: str) -> Claim:
+    call, host, port, key, expires = made
+    return Claim(call, name, Place(host, port), key, float(expires))

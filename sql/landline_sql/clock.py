@@ -24,11 +24,11 @@ class now(FunctionElement[float]):  # noqa: N801  (it reads as the SQL function 
     inherit_cache = True
 
 
-@compiles(now, "sqlite")  # type: ignore[no-untyped-call, untyped-decorator]
-def _sqlite(element: now, compiler: SQLCompiler, **_: Any) -> str:
+@compiles(now, "sqlite")
+def _sqlite(_element: now, _compiler: SQLCompiler, **_: Any) -> str:
     return _SQLITE
 
 
-@compiles(now, "mysql")  # type: ignore[no-untyped-call, untyped-decorator]
-def _mysql(element: now, compiler: SQLCompiler, **_: Any) -> str:
+@compiles(now, "mysql")
+def _mysql(_element: now, _compiler: SQLCompiler, **_: Any) -> str:
     return _MYSQL

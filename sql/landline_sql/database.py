@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -80,11 +81,16 @@ def parse_url(text: str) -> URL:
     raise BadDatabase("the database URL starts with mysql://, mariadb:// or sqlite:////PATH")
 
 
+def file_url(path: Path) -> URL:
+    """Return the URL of an SQLite file."""
+    return URL.create("sqlite+pysqlite", database=str(path))
+
+
 class Database:
     """An engine and the connection that each thread holds on it."""
 
-    def __init__(self, url: URL | str) -> None:
-        self.url = parse_url(url) if isinstance(url, str) else url
+    def __init__(self, url: URL) -> None:
+        self.url = url
         self.engine = _engine(self.url)
         self._begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         self._own = threading.local()
@@ -269,7 +275,7 @@ def _mysql_arguments(url: URL) -> tuple[URL, dict[str, Any]]:
 
 
 def _tls(options: dict[str, Any]) -> Any:
-    import ssl
+    import ssl  # noqa: PLC0415  (few need it, and it is slow)
 
     unknown = set(options) - {"ssl", "ssl_ca", "ssl_cert", "ssl_key"}
     if unknown:

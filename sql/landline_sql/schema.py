@@ -62,9 +62,9 @@ def upgrade(connection: Connection) -> None:
     Raises:
         SchemaError: it has seen one that is not known here.
     """
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util import CommandError
+    from alembic import command  # noqa: PLC0415  (slow, and seldom needed)
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", "landline_sql:migrations")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from landline_protocol.limits import CLAIM_S, LEASE_S, PORT_FIRST, PORT_LAST, SESSION_S
 from sqlalchemy import Connection
 
+from landline_protocol.limits import CLAIM_S, LEASE_S, PORT_FIRST, PORT_LAST, SESSION_S
 from landline_sql import audit, calls, devices, endpoints, roll, throttle, users
 from landline_sql.calls import Caller, Claim
 from landline_sql.database import Database
@@ -28,6 +28,11 @@ _KEEP_THROTTLE_S: Final = 24 * 3600.0
 _KEEP_AUDIT_S: Final = 90 * 24 * 3600.0
 
 
+ACCOUNT_PENALTY: Final = Penalty(5, window=900, first=2, longest=900)
+ADDRESS_PENALTY: Final = Penalty(20, window=900, first=2, longest=60)
+REGISTER_PENALTY: Final = Penalty(200, window=3600, first=3600, longest=3600, sliding=False)
+
+
 @dataclass(frozen=True)
 class Rules:
     """What the store goes by; times are in seconds.
@@ -41,9 +46,9 @@ class Rules:
     claim: float = CLAIM_S
     session: float = SESSION_S
     ports: range = range(PORT_FIRST, PORT_LAST + 1)
-    account_penalty: Penalty = Penalty(5, window=900, first=2, longest=900)
-    address_penalty: Penalty = Penalty(20, window=900, first=2, longest=60)
-    register_penalty: Penalty = Penalty(200, window=3600, first=3600, longest=3600, sliding=False)
+    account_penalty: Penalty = ACCOUNT_PENALTY
+    address_penalty: Penalty = ADDRESS_PENALTY
+    register_penalty: Penalty = REGISTER_PENALTY
 
 
 class Store:

@@ -5,15 +5,8 @@ Times are seconds since 1970 by the database's clock; keys, ids and request ids
 are raw octets. ``migrations`` must lead to exactly these tables.
 """
 
-from typing import Final
+from typing import Any, Final
 
-from landline_protocol.limits import (
-    CALL_ID_OCTETS,
-    HOST_MAX,
-    KEY_OCTETS,
-    NAME_MAX,
-    REQUEST_ID_OCTETS,
-)
 from sqlalchemy import (
     BINARY,
     BigInteger,
@@ -30,11 +23,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from landline_protocol.limits import (
+    CALL_ID_OCTETS,
+    HOST_MAX,
+    KEY_OCTETS,
+    NAME_MAX,
+    REQUEST_ID_OCTETS,
+)
+
 ADDRESS_MAX: Final = 64
 HASH_OCTETS: Final = 60
 
 # Names compare octet by octet on every database, or paging by name would skip.
-MYSQL: Final = {
+MYSQL: Final[dict[str, Any]] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",

@@ -1,0 +1,1 @@
+"""The broker, over real sockets, on SQLite and on MariaDB."""

@@ -6,9 +6,10 @@ import secrets
 from typing import TYPE_CHECKING, Any, Self
 
 import zmq
+from zmq.utils import z85
+
 from landline_protocol.codec import decode_reply, encode_request
 from landline_protocol.messages import Call, Login, Problem, Register, Wait
-from zmq.utils import z85
 
 if TYPE_CHECKING:
     from types import TracebackType
