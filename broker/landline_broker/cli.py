@@ -4,8 +4,6 @@ Exceptions become exit statuses here and nowhere else: 2 for usage, 1 for
 everything else, one line on stderr that says what to do next.
 """
 
-# ruff: noqa: PLC0415  (each command imports what it needs, or --help would take a second)
-
 import logging
 import signal
 import sys
