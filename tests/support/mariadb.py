@@ -249,16 +249,18 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'broker.sqlite'}"
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("sqlite", id="sqlite"),
-        pytest.param("mariadb", id="mariadb", marks=pytest.mark.mariadb),
-    ]
-)
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
 def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a fresh, empty database: each test runs on SQLite and on MariaDB."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that asks for the server, so that `-m "not mariadb"` leaves it out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "mariadb" in item.fixturenames:
+            item.add_marker(pytest.mark.mariadb)
 
 
 def _find(name: str) -> str | None:
