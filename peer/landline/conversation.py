@@ -1,0 +1,157 @@
+"""A conversation, as an application holds it: send, read events, say bye.
+
+The public face of one link. Any thread may ``send``; one thread reads. It
+knows no sockets and no frames.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from landline.deadline import Deadline
+from landline.errors import ConversationBroken, InvalidInput, LandlineError
+from landline.events import Delivered, Ended, Event, Message, SaidBye
+from landline.line import BatchRead, Over, Read, Say, SayBye
+from landline.link import Link
+from landline_protocol.conversation import UnfitText, check_text
+from landline_protocol.limits import WINDOW
+
+LINGER_S = 10.0
+"""How long leaving the ``with`` block waits for the other's bye."""
+
+_EVENTS = (Message, Delivered, SaidBye, Ended)
+
+
+class Conversation:
+    """What two people say to each other until both have said bye.
+
+    Leaving a ``with`` block says bye, if it was not said, and waits up to ten
+    seconds for the other's.
+    """
+
+    def __init__(self, link: Link, me: str, other: str) -> None:
+        self.me = me
+        self.other = other
+        self._link = link
+        self._saying = threading.Lock()
+        self._said = 0
+        self._said_bye = False
+        self._unread_octets = 0
+
+    def send(self, text: str) -> int:
+        """Say ``text`` (at most 65,536 octets of UTF-8) and return its number.
+
+        Messages are numbered 1, 2, 3 … in each direction; ``Delivered`` names
+        the number up to which the other side has stored them. Waits while
+        more than 4 MiB wait for the wire.
+
+        Raises:
+            InvalidInput: the text is too long or not Unicode; nothing was sent.
+            ConversationBroken: the conversation has ended, or you have said bye.
+        """
+        try:
+            check_text(text)
+        except UnfitText as error:
+            raise InvalidInput(f"{error}; nothing was sent") from None
+        if not self._link.room.take(len(text)):
+            raise ConversationBroken("the conversation has ended; nothing was sent")
+        with self._saying:
+            if self._said_bye:
+                raise ConversationBroken("you have said bye; nothing was sent")
+            self._link.mailbox.put(Say(text, _now_ms()))
+            self._said += 1
+            return self._said
+
+    def bye(self) -> None:
+        """Say that this side has said all; the other's words still come. Idempotent."""
+        with self._saying:
+            if not self._said_bye:
+                self._said_bye = True
+                self._link.mailbox.put(SayBye(_now_ms()))
+
+    def events(self) -> Iterator[Event]:
+        """Yield what happens, until ``Ended``.
+
+        Raises:
+            ConversationBroken: it broke off; ``unconfirmed`` says how many
+                messages from here may not have arrived.
+            LandlineError: the journal cannot be written any more.
+        """
+        while (event := self.next_event()) is not None:
+            yield event
+
+    def next_event(self, seconds: float | None = None) -> Event | None:
+        """Return the next event, or ``None`` after the last one or ``seconds``.
+
+        Raises: as ``events``.
+        """
+        deadline = Deadline(seconds)
+        while (notice := self._link.next(deadline.remaining())) is not None:
+            if isinstance(notice, _EVENTS):
+                return notice
+            if isinstance(notice, BatchRead):
+                self._read(notice.octets)
+            elif isinstance(notice, Over):
+                self._link.join(Deadline(None))
+                if notice.error is not None:
+                    raise notice.error
+                return None
+        return None
+
+    def messages(self) -> Iterator[Message]:
+        """Yield what the other says, until their bye. Raises as ``events``."""
+        for event in self.events():
+            if isinstance(event, Message):
+                yield event
+            elif isinstance(event, SaidBye):
+                return
+
+    def close(self, linger: float = LINGER_S) -> None:
+        """Say bye, wait up to ``linger`` seconds for the other's, and end.
+
+        What the other says meanwhile is in the history. May be called again.
+
+        Raises: as ``events``.
+        """
+        self.bye()
+        deadline = Deadline(linger)
+        try:
+            while not self._link.ended and self.next_event(deadline.remaining()) is not None:
+                pass
+        finally:
+            self._link.stop()
+
+    def hang_up(self) -> None:
+        """End at once, without a bye. The history keeps what was said."""
+        self._link.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+            return
+        try:
+            self.close(linger=1.0)
+        except LandlineError:
+            # The error that ends the block is the one to be seen.
+            self.hang_up()
+
+    def _read(self, octets: int) -> None:
+        # Told in lumps: each letter wakes the sender.
+        self._unread_octets += octets
+        if self._unread_octets >= WINDOW // 8:
+            self._link.mailbox.put(Read(self._unread_octets))
+            self._unread_octets = 0
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

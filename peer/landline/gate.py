@@ -1,0 +1,229 @@
+"""The gate of a waiting peer: who may knock, and that the broker knows we wait.
+
+One thread owns the ZAP handler of the peer's context and a broker client. It
+publishes the endpoint, renews the lease, and lets in only those whom the
+broker vets. While a conversation is on it lets nobody in, and its connection
+to the broker is open only for the moment of a renewal.
+"""
+
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import zmq
+
+from landline.client import BrokerClient
+from landline.deadline import Deadline
+from landline.errors import BrokerUnreachable, LandlineError, NotWaiting
+from landline.home import DeviceKey
+from landline.receiver import ZAP_DOMAIN
+from landline_protocol.invite import Invite
+from landline_protocol.limits import KEY_OCTETS
+from landline_protocol.messages import Done, Leased, Leave, Renew, Vet, Vetted, Wait
+
+VET_S = 4.0
+"""How long the broker may take to vet a key before the knock is refused."""
+RENEW_S = 5.0
+RETRY_S = 5.0
+"""How long after a failed renewal the next one is tried."""
+VETS_AT_ONCE = 10
+VETS_A_SECOND = 5.0
+"""How many strangers' keys the broker is asked about; further knocks are refused."""
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Something the application wants of the gate's thread."""
+
+    port: int | None
+    answer: "Future[None]" = field(default_factory=Future)
+
+
+class Gate(threading.Thread):
+    """Stands at the endpoint of a waiting peer. ``notice`` takes lines for the user."""
+
+    def __init__(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        invite: Invite,
+        key: DeviceKey,
+        host: str,
+        notice: Callable[[str], None],
+    ) -> None:
+        super().__init__(name="landline-gate")
+        self._context = context
+        self._client = BrokerClient(context, invite, key)
+        self._host = host
+        self._notice = notice
+        self._orders: deque[_Order | None] = deque()
+        self._bell, self._ear = socket.socketpair()
+        self._open = False
+        self._port: int | None = None
+        self._renewal = Deadline(None)
+        self._lease_s = 0.0
+        self._cut_off = False
+        self._purse = _Purse()
+        self.ready = threading.Event()
+
+    def publish(self, port: int) -> None:
+        """Tell the broker that callers find us at ``port``, and open the gate.
+
+        Raises:
+            LandlineError: the broker cannot be reached, or says no.
+        """
+        self._order(port)
+
+    def engage(self) -> None:
+        """Let nobody in any more, and close the connection to the broker."""
+        self._order(None)
+
+    def stop(self) -> None:
+        """Take the endpoint back and end. May be called again."""
+        self._orders.append(None)
+        self._bell.send(b"!")
+        self.join()
+        self._bell.close()
+
+    def run(self) -> None:
+        """Serve knocks, orders and renewals until told to stop."""
+        zap = self._context.socket(zmq.REP)
+        try:
+            zap.linger = 0
+            zap.bind("inproc://zeromq.zap.01")
+            self.ready.set()
+            self._serve(zap)
+        except zmq.ContextTerminated:
+            pass
+        finally:
+            zap.close()
+            self._client.close()
+            self._ear.close()
+
+    def _order(self, port: int | None) -> None:
+        order = _Order(port)
+        self._orders.append(order)
+        self._bell.send(b"!")
+        order.answer.result()
+
+    def _serve(self, zap: "zmq.Socket[bytes]") -> None:
+        poller = zmq.Poller()
+        poller.register(zap, zmq.POLLIN)
+        poller.register(self._ear, zmq.POLLIN)
+        while True:
+            ready = dict(poller.poll(self._renewal.remaining_ms()))
+            if self._ear.fileno() in ready:
+                self._ear.recv(1)
+                order = self._orders.popleft()
+                if order is None:
+                    self._leave()
+                    return
+                self._carry_out(order)
+            if zap in ready:
+                zap.send_multipart(self._answer(zap.recv_multipart()))
+            if self._renewal.expired:
+                self._renew()
+
+    # -- what the application orders ------------------------------------------
+
+    def _carry_out(self, order: _Order) -> None:
+        try:
+            if order.port is None:
+                self._open = False
+                self._renew()
+            else:
+                self._publish(order.port)
+            order.answer.set_result(None)
+        except BaseException as error:
+            order.answer.set_exception(error)
+            if not isinstance(error, LandlineError):
+                raise
+
+    def _publish(self, port: int) -> None:
+        first = self._port is None
+        self._port = port
+        self._open = True
+        try:
+            self._extend(self._client.ask(Wait(port, self._host), Leased))
+        except BrokerUnreachable as error:
+            if first:
+                raise
+            self._missed(error)
+
+    def _leave(self) -> None:
+        if self._port is None or self._cut_off:
+            return
+        try:
+            self._client.ask(Leave(), Done, seconds=2.0)
+        except LandlineError:
+            # The lease runs out by itself.
+            return
+
+    # -- the lease -------------------------------------------------------------
+
+    def _renew(self) -> None:
+        """Prolong the lease; the conversation, if there is one, does not depend on it."""
+        try:
+            self._extend(self._renewed())
+        except LandlineError as error:
+            self._missed(error)
+        if not self._open:
+            self._client.close()
+
+    def _renewed(self) -> Leased:
+        assert self._port is not None
+        try:
+            return self._client.ask(Renew(engaged=not self._open), Leased, seconds=RENEW_S)
+        except NotWaiting:
+            # The lease ran out while the broker could not be reached.
+            return self._client.ask(Wait(self._port, self._host), Leased, seconds=RENEW_S)
+
+    def _missed(self, error: LandlineError) -> None:
+        self._renewal = Deadline(RETRY_S)
+        # In a conversation the broker is not missed.
+        if self._open and not self._cut_off:
+            self._cut_off = True
+            self._notice(f"{error}; still waiting")
+
+    def _extend(self, leased: Leased) -> None:
+        self._renewal = Deadline(leased.lease / 3)
+        if self._cut_off:
+            self._cut_off = False
+            self._notice("the broker is back")
+
+    # -- knocks ----------------------------------------------------------------
+
+    def _answer(self, request: list[bytes]) -> list[bytes]:
+        """Answer one request of the ZAP (RFC 27): 200 with the caller's name, or 400."""
+        name = None
+        if len(request) == 7:
+            _, _, domain, _, _, mechanism, key = request
+            if (domain, mechanism, len(key)) == (ZAP_DOMAIN, b"CURVE", KEY_OCTETS):
+                name = self._vet(key)
+        status = (b"400", b"refused", b"") if name is None else (b"200", b"", name.encode())
+        return [b"1.0", request[1] if len(request) > 1 else b"", *status, b""]
+
+    def _vet(self, key: bytes) -> str | None:
+        if not self._open or not self._purse.spend():
+            return None
+        try:
+            return self._client.ask(Vet(key), Vetted, seconds=VET_S).name
+        except LandlineError:
+            return None
+
+
+class _Purse:
+    """A token bucket: bounds how often strangers make this peer ask the broker."""
+
+    def __init__(self) -> None:
+        self._tokens = [Deadline(0.0) for _ in range(VETS_AT_ONCE)]
+
+    def spend(self) -> bool:
+        """Take a token if one is there; each comes back after its time."""
+        for index, token in enumerate(self._tokens):
+            if token.expired:
+                self._tokens[index] = Deadline(VETS_AT_ONCE / VETS_A_SECOND)
+                return True
+        return False

@@ -1,0 +1,178 @@
+"""The directory that holds all files of one peer.
+
+Makes it, locks it, and keeps the device key and what is remembered of the
+broker. Files are 0600, the directory 0700. It opens no socket and no journal.
+"""
+
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import zmq
+from platformdirs import user_data_path
+from zmq.utils import z85
+
+from landline.errors import HomeInUse, HomeUnusable
+from landline_protocol.invite import Invite
+from landline_protocol.limits import KEY_OCTETS
+
+
+@dataclass(frozen=True)
+class DeviceKey:
+    """The CURVE key pair of this device, 32 octets each."""
+
+    public: bytes
+    secret: bytes = field(repr=False)
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """What the home knows after the first success: the broker, and who is logged in."""
+
+    broker: str | None = None
+    name: str | None = None
+
+
+class Home:
+    """All files of one peer, below one directory.
+
+    Raises:
+        HomeUnusable: it is no directory, or it cannot be read or written.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = default_path() if path is None else path.expanduser()
+        with _explained(self.path):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if stat.S_IMODE(self.path.stat().st_mode) & 0o077:
+                self.path.chmod(0o700)
+
+    def device_key(self) -> DeviceKey:
+        """Return this device's key; the first use makes it."""
+        path = self.path / "device.key"
+        with _explained(path):
+            if not path.exists():
+                _write_new(path, _fresh_secret())
+            secret = path.read_bytes()
+            if stat.S_IMODE(path.stat().st_mode) & 0o077:
+                path.chmod(0o600)
+        if len(secret) != KEY_OCTETS:
+            raise HomeUnusable(
+                f"{path} is damaged; move it away and log in again to make a new device key"
+            )
+        return DeviceKey(_public(secret), secret)
+
+    @property
+    def remembered(self) -> Remembered:
+        """What is remembered; nothing, when the file is missing."""
+        path = self._state
+        with _explained(path):
+            if not path.exists():
+                return Remembered()
+            octets = path.read_bytes()
+        try:
+            return msgspec.json.decode(octets, type=Remembered)
+        except msgspec.DecodeError:
+            raise HomeUnusable(f"{path} is damaged; remove it and log in again") from None
+
+    def remember(self, remembered: Remembered) -> None:
+        """Write what is to be remembered, if it is news."""
+        if remembered == self.remembered:
+            return
+        with _explained(self._state):
+            _replace(self._state, msgspec.json.encode(remembered))
+
+    def journal(self, name: str, broker: Invite) -> Path:
+        """Return where the journal of this user at this broker is kept."""
+        mark = hashlib.sha256(broker.key).hexdigest()[:12]
+        return self.path / f"journal-{name}-{mark}.sqlite3"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from talking from this home meanwhile.
+
+        Raises:
+            HomeInUse: one already does.
+        """
+        path = self.path / "lock"
+        with _explained(path):
+            lock = open(path, "a+", opener=_private)  # noqa: SIM115 - a Path takes no opener
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise HomeInUse(_in_use(self.path, lock.fileno())) from None
+            with _explained(path):
+                lock.truncate(0)
+                lock.write(str(os.getpid()))
+                lock.flush()
+            yield
+
+    @property
+    def _state(self) -> Path:
+        return self.path / "state.json"
+
+
+def default_path() -> Path:
+    """Return the home that is used when none is named."""
+    return user_data_path("landline")
+
+
+def _in_use(path: Path, lock: int) -> str:
+    holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
+    return (
+        f"another landline already talks from {path} (process {holder});"
+        " end it, or use another --home"
+    )
+
+
+def _fresh_secret() -> bytes:
+    return z85.decode(zmq.curve_keypair()[1])
+
+
+def _public(secret: bytes) -> bytes:
+    return z85.decode(zmq.curve_public(z85.encode(secret)))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _write_new(path: Path, octets: bytes) -> None:
+    """Write a file that must not exist; of two processes that try, one wins."""
+    temporary = _write_beside(path, octets)
+    try:
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
+
+
+def _replace(path: Path, octets: bytes) -> None:
+    _write_beside(path, octets).replace(path)
+
+
+def _write_beside(path: Path, octets: bytes) -> Path:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(octets)
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(name)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HomeUnusable(
+            f"cannot use {path}: {error.strerror}; make room or mend the permissions,"
+            " or name another --home"
+        ) from error

@@ -1,0 +1,99 @@
+"""One link of this peer: its two threads, started and stopped together.
+
+Owns the mailbox, the notices and the journal's connection on behalf of the
+threads. It sees no frame and decides nothing about the conversation.
+"""
+
+import itertools
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+import zmq
+
+from landline.deadline import Deadline
+from landline.errors import LandlineError
+from landline.home import DeviceKey
+from landline.journal import Journal
+from landline.line import HangUp, Mailbox, Notice, Notices, Over, Room
+from landline.receiver import Dial, Listen, Receiver
+from landline.sender import Sender
+
+ROOM = 4 * 1_048_576
+"""How many characters may wait for the wire before ``send`` waits."""
+JOIN_S = 5.0
+"""How long a link may take to end when it is told to."""
+
+_serial = itertools.count(1)
+
+N = TypeVar("N", bound=Notice)
+
+
+class Link:
+    """The life of one PAIR socket, seen from the application's thread."""
+
+    def __init__(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        key: DeviceKey,
+        end: Dial | Listen,
+        journal: Journal,
+    ) -> None:
+        self.mailbox: Mailbox = SimpleQueue()
+        self.room = Room(ROOM)
+        self._notices: Notices = SimpleQueue()
+        self._over: Over | None = None
+        control = f"inproc://landline-link-{next(_serial)}"
+        self._sender = Sender(context, journal, control, self.mailbox, self._notices, self.room)
+        self._receiver = Receiver(context, key, end, control, self.mailbox, self._notices)
+        self._start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether both threads are done; notices may still wait to be read."""
+        return not (self._sender.is_alive() or self._receiver.is_alive())
+
+    def next(self, seconds: float | None = None) -> Notice | None:
+        """Return the next notice, or ``None`` when ``seconds`` have passed.
+
+        After ``Over`` it returns ``Over`` for ever.
+        """
+        if self._over is not None:
+            return self._over
+        try:
+            notice = self._notices.get(timeout=seconds)
+        except Empty:
+            return None
+        if type(notice) is Over:
+            self._over = notice
+        return notice
+
+    def expect(self, kind: type[N]) -> N:
+        """Return the next notice, which is a ``kind``.
+
+        Raises:
+            LandlineError: the link ended instead.
+        """
+        notice = self.next()
+        if isinstance(notice, kind):
+            return notice
+        if isinstance(notice, Over) and notice.error is not None:
+            raise notice.error
+        raise LandlineError(f"the link said {type(notice).__name__}, not {kind.__name__}")
+
+    def join(self, deadline: Deadline) -> bool:
+        """Wait until both threads are done; false when the deadline comes first."""
+        for thread in (self._sender, self._receiver):
+            thread.join(deadline.remaining())
+        return self.ended
+
+    def stop(self) -> None:
+        """End the link now, whatever was still to be said. May be called again."""
+        self.mailbox.put(HangUp())
+        self.join(Deadline(JOIN_S))
+
+    def _start(self) -> None:
+        # The receiver connects to what the sender has bound, and nothing may
+        # be handed over before it has.
+        for thread in (self._sender, self._receiver):
+            thread.start()
+            thread.ready.wait()

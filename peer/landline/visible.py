@@ -1,0 +1,38 @@
+"""Foreign text made safe to show: nothing that a peer sends acts on a terminal.
+
+Control characters, escape sequences, bidirectional overrides and characters
+that cannot be seen become visible marks. The text itself is never changed
+where it is stored or passed on.
+"""
+
+import unicodedata
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
+# Cf: bidirectional controls, zero-width characters, tags. Cs, Co, Cn: no
+# meaning that two terminals agree on. Zl, Zp: line ends in disguise.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Without the joiners, emoji of families and flags and some scripts fall apart.
+_KEPT = frozenset("\u200c\u200d")
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with a visible mark for each character that could act or hide."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_mark, text))
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` with marks for line ends only, for output that is not a terminal."""
+    if "\n" not in text and "\r" not in text:
+        return text
+    return text.replace("\n", _PICTURES[0x0A]).replace("\r", _PICTURES[0x0D])
+
+
+def _mark(character: str) -> str:
+    picture = _PICTURES.get(ord(character))
+    if picture is not None:
+        return picture
+    if character in _KEPT or unicodedata.category(character) not in _HIDDEN:
+        return character
+    return f"<U+{ord(character):04X}>"
