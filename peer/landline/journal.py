@@ -98,8 +98,8 @@ class Journal:
         with self._explained(), self._transaction():
             self._db.executemany(
                 "INSERT INTO messages (conversation, mine, number, at_ms, text)"
-                f" VALUES ({conversation:d}, ?, ?, ?, ?)",
-                rows,
+                " VALUES (?, ?, ?, ?, ?)",
+                ((conversation, *row) for row in rows),
             )
             self._db.execute(
                 "UPDATE conversations SET confirmed = ? WHERE id = ?", (confirmed, conversation)

@@ -49,7 +49,7 @@ class HangUp(Struct, frozen=True):
 
 
 class Opened(Struct, frozen=True):
-    """Receiver to sender, and sender to application: the conversation begins."""
+    """Receiver to sender and to application: the conversation begins."""
 
     conversation: bytes
     other: str

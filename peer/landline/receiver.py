@@ -324,7 +324,10 @@ class Receiver(threading.Thread):
         window = self._window if role is Role.CALLER else self._hello.window
         self._inbound = Inbound(self._hello.conversation, role.other, WINDOW)
         self._deadline = Deadline(None)
-        self._mailbox.put(Opened(self._hello.conversation, self._other, role, window))
+        opened = Opened(self._hello.conversation, self._other, role, window)
+        # The sender first: what the application says comes after it in the mailbox.
+        self._mailbox.put(opened)
+        self._notices.put(opened)
 
     def _declined(self, decline: Decline) -> LandlineError:
         if decline.code == FailCode.NO_ANSWER:

@@ -183,7 +183,6 @@ class Sender(threading.Thread):
         self._conversation = self._journal.open_conversation(opened.conversation, opened.other)
         self._outbound = Outbound(opened.conversation, opened.role, opened.window)
         self._heard_digest = fresh_digest(opened.conversation, opened.role.other).digest()
-        self._notices.put(opened)
 
     def _hear(self, heard: Heard) -> None:
         assert self._outbound is not None
