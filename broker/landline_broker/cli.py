@@ -71,6 +71,15 @@ class _Host(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+class _Name(click.ParamType[Any]):
+    name = "TEXT"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if 0 < len(value) <= 64 and value.isprintable():
+            return value
+        return self.fail("a broker's name has 1 to 64 printable characters", param, ctx)
+
+
 class _Ports(click.ParamType[Any]):
     name = "FIRST-LAST"
 
@@ -87,6 +96,16 @@ class _Ports(click.ParamType[Any]):
 
 class _Group(click.Group):
     """Turns what goes wrong into one line and an exit status."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            status = super().main(*arguments, **(options | {"standalone_mode": False}))
+        except click.ClickException as error:
+            click.echo(f"landline-broker: {error.format_message()}", err=True)
+            status = error.exit_code
+        except click.Abort:
+            status = 1
+        sys.exit(status)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -122,7 +141,11 @@ def main(debug: bool) -> None:
     help="The host in the invite.  [default: this machine's address on the network]",
 )
 @click.option(
-    "--name", default="landline-broker", show_default=True, help="What the broker calls itself."
+    "--name",
+    type=_Name(),
+    default="landline-broker",
+    show_default=True,
+    help="What the broker calls itself.",
 )
 @click.option(
     "--ports",

@@ -7,13 +7,13 @@ in can stop it.
 
 import logging
 import time
-from collections.abc import Callable
 from typing import Final
 
 import zmq
 
 from landline_broker.address import Listen
 from landline_broker.context import peer_frame
+from landline_broker.frames import is_readable, send_frames
 from landline_broker.keys import KeyPair
 from landline_broker.lane import Lane, LaneFull
 from landline_broker.settings import Wire
@@ -95,15 +95,18 @@ class Dispatcher:
     def _turn(self, ready: dict[Socket, int]) -> bool:
         """Do what the sockets are ready for; False once told to stop."""
         for socket in ready:
-            lane = self._lanes.get(socket)
-            if lane is not None:
-                _burst(lambda: self._answer(lane, socket))  # noqa: B023  (called at once)
-        if self._router in ready:
-            _burst(self._take)
+            if socket is self._router:
+                self._take_some()
+            elif socket is not self._control:
+                send_frames(self._router, self._lanes[socket].collect(socket))
         return self._control not in ready
 
-    def _answer(self, lane: Lane, socket: Socket) -> None:
-        self._router.send_multipart(lane.collect(socket))
+    def _take_some(self) -> None:
+        """Take what lies ready, but leave others their turn."""
+        for _ in range(_BURST):
+            self._take()
+            if not is_readable(self._router):
+                return
 
     def _take(self) -> None:
         parts = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
@@ -132,7 +135,7 @@ class Dispatcher:
             self._refuse(frames[0], request.request_id, busy)
 
     def _refuse(self, client: bytes, request_id: bytes, problem: Problem) -> None:
-        self._router.send_multipart([client, b"", *encode_problem(problem, request_id)])
+        send_frames(self._router, [client, b"", *encode_problem(problem, request_id)])
 
     def _finish(self, poller: zmq.Poller, deadline: float) -> None:
         lanes = (self._auth, self._directory)
@@ -156,15 +159,6 @@ def _request_id(frames: list[bytes]) -> bytes:
     """Return the request id of a message that need not be a request."""
     request_id = frames[4] if len(frames) > 4 else b""
     return request_id if len(request_id) == REQUEST_ID_OCTETS else b""
-
-
-def _burst(step: Callable[[], None]) -> None:
-    """Repeat while there is something to receive, but leave others their turn."""
-    try:
-        for _ in range(_BURST):
-            step()
-    except zmq.Again:
-        return
 
 
 def _configure(socket: Socket, keys: KeyPair, wire: Wire) -> None:

@@ -9,51 +9,40 @@ from collections import Counter, deque
 
 import zmq
 
+from landline_broker.frames import send_frames
 from landline_broker.settings import LaneSettings
 from landline_broker.worker import STOP
+
+
+Socket = zmq.Socket[bytes]
+Context = zmq.Context[zmq.Socket[bytes]]
 
 
 class LaneFull(Exception):
     """The lane, or one device's share of it, is taken up."""
 
 
-class _Desk:
-    """The DEALER that one worker sits at, and whose requests lie there."""
-
-    def __init__(self, socket: "zmq.Socket[bytes]") -> None:
-        self.socket = socket
-        self.devices: deque[bytes] = deque()
-
-
 class Lane:
-    """Hands requests to workers, fairly, and no more than they can take.
+    """Hands each idle worker one request, and lets the others wait in turn.
 
     A request is its frames as the worker's REP takes them: ``[client, b"",
     context, operation, request id, body]``; the context frame stands for the
     device that asks.
     """
 
-    def __init__(
-        self,
-        context: "zmq.Context[zmq.Socket[bytes]]",
-        endpoints: list[str],
-        settings: LaneSettings,
-    ) -> None:
+    def __init__(self, context: Context, endpoints: list[str], settings: LaneSettings) -> None:
         self._settings = settings
-        self._queue: deque[tuple[bytes, list[bytes]]] = deque()
+        self._queue: deque[list[bytes]] = deque()
         self._held: Counter[bytes] = Counter()
-        self._desks = [_desk(context, endpoint) for endpoint in endpoints]
-        self._by_socket = {desk.socket: desk for desk in self._desks}
-
-    @property
-    def sockets(self) -> list["zmq.Socket[bytes]"]:
+        self._idle = [_dealer(context, endpoint) for endpoint in endpoints]
+        self._busy: dict[Socket, bytes] = {}
+        self.sockets = tuple(self._idle)
         """What to poll for answers."""
-        return list(self._by_socket)
 
     @property
     def in_hand(self) -> int:
         """How many requests are with workers."""
-        return sum(len(desk.devices) for desk in self._desks)
+        return len(self._busy)
 
     @property
     def retry_after(self) -> float:
@@ -69,39 +58,39 @@ class Lane:
         device = request[2]
         if self._held[device] >= self._settings.per_device:
             raise LaneFull
-        desk = min(self._desks, key=lambda desk: len(desk.devices))
-        if len(desk.devices) < self._settings.handed:
-            _hand(desk, device, request)
+        if self._idle:
+            self._hand(self._idle.pop(), request)
         elif len(self._queue) < self._settings.queued:
-            self._queue.append((device, request))
+            self._queue.append(request)
         else:
             raise LaneFull
         self._held[device] += 1
 
-    def collect(self, socket: "zmq.Socket[bytes]") -> list[bytes]:
-        """Return an answer that lies ready, ``[client, b"", *reply]``.
-
-        Raises:
-            zmq.Again: there is none.
-        """
+    def collect(self, socket: Socket) -> list[bytes]:
+        """Return the answer that lies ready, ``[client, b"", *reply]``."""
         answer = socket.recv_multipart(zmq.NOBLOCK)
-        desk = self._by_socket[socket]
-        self._forget(desk.devices.popleft())
+        self._forget(self._busy.pop(socket))
         if self._queue:
-            _hand(desk, *self._queue.popleft())
+            self._hand(socket, self._queue.popleft())
+        else:
+            self._idle.append(socket)
         return answer
 
     def drain(self) -> list[list[bytes]]:
         """Give up what still waits in the queue, and return it."""
-        waiting = [request for _, request in self._queue]
+        waiting = list(self._queue)
         self._queue.clear()
         return waiting
 
     def close(self) -> None:
         """Send the workers home."""
-        for desk in self._desks:
-            desk.socket.send_multipart([b"", STOP])
-            desk.socket.close()
+        for socket in self.sockets:
+            socket.send_multipart([b"", STOP])
+            socket.close()
+
+    def _hand(self, socket: Socket, request: list[bytes]) -> None:
+        send_frames(socket, request)
+        self._busy[socket] = request[2]
 
     def _forget(self, device: bytes) -> None:
         self._held[device] -= 1
@@ -109,13 +98,8 @@ class Lane:
             del self._held[device]
 
 
-def _desk(context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str) -> _Desk:
+def _dealer(context: Context, endpoint: str) -> Socket:
     socket = context.socket(zmq.DEALER)
-    socket.linger = 1000
+    socket.linger = 1000  # a worker that is busy still hears that it shall stop
     socket.bind(endpoint)
-    return _Desk(socket)
-
-
-def _hand(desk: _Desk, device: bytes, request: list[bytes]) -> None:
-    desk.socket.send_multipart(request)
-    desk.devices.append(device)
+    return socket

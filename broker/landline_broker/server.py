@@ -4,6 +4,7 @@
 """
 
 import logging
+import os
 import random
 import threading
 import time
@@ -254,4 +255,6 @@ def _join(threads: list[threading.Thread], deadline: float) -> bool:
 def _why(listen: Listen, error: zmq.ZMQError) -> str:
     if error.errno == zmq.EADDRINUSE:
         return f"{listen} is in use: choose another port with --listen tcp://*:PORT"
-    return f"cannot listen on {listen}: {error.strerror}; choose another with --listen"
+    return (
+        f"cannot listen on {listen}: {os.strerror(error.errno or 0)}; choose another with --listen"
+    )

@@ -27,21 +27,17 @@ DIRECTORY_THREADS_SQLITE: Final = 2
 class LaneSettings:
     """How much one lane takes.
 
-    ``handed`` requests at most are with one worker at a time (one in hand, the
-    others next to it); ``queued`` is how many more wait; of all these one device
-    may have ``per_device``. Above, the answer is ``busy``: retry after so many seconds.
+    Besides those in hand, ``queued`` requests wait at most; of both one device may
+    have ``per_device``. Above, the answer is ``busy``: retry after so many seconds.
     """
 
-    handed: int
     queued: int
     per_device: int
     retry_after: float
 
 
-# A bcrypt check is long: the next one goes to whoever is free first. A look-up
-# is short: the next one lies ready, so that the worker need not wait for it.
-AUTH_LANE: Final = LaneSettings(handed=1, queued=256, per_device=4, retry_after=2.0)
-DIRECTORY_LANE: Final = LaneSettings(handed=4, queued=1024, per_device=64, retry_after=0.5)
+AUTH_LANE: Final = LaneSettings(queued=256, per_device=4, retry_after=2.0)
+DIRECTORY_LANE: Final = LaneSettings(queued=1024, per_device=64, retry_after=0.5)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import secrets
 import zmq
 
 from landline_broker.context import Context, read_peer
+from landline_broker.frames import send_frames
 from landline_broker.handlers import HANDLERS, Services
 from landline_broker.refusal import Refused, from_store
 from landline_protocol.codec import (
@@ -35,7 +36,7 @@ def work(context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, services: Ser
         socket.connect(endpoint)
         try:
             while (frames := socket.recv_multipart()) != [STOP]:
-                socket.send_multipart(answer(frames, services), copy=False)
+                send_frames(socket, answer(frames, services))
         except zmq.ContextTerminated:
             return
         finally:

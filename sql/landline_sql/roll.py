@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from landline_sql.database import Database
 from landline_sql.devices import live
 from landline_sql.errors import NotLoggedIn, UnknownUser
 from landline_sql.states import user_state
@@ -37,14 +38,14 @@ _page = (
 )
 
 
-def one(connection: Connection, key: bytes, name: str) -> Entry:
+def one(database: Database, key: bytes, name: str) -> Entry:
     """Return one user's entry, for the device with this key.
 
     Raises:
         NotLoggedIn: that device has no live session.
         UnknownUser: there is no such user.
     """
-    row = connection.execute(_one, {"k": key, "n": name}).first()
+    row = database.first(_one, {"k": key, "n": name})
     if row is None:
         raise NotLoggedIn
     if row[0] is None:

@@ -107,8 +107,10 @@ def _connected(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
             yield connection
-    except OperationalError as error:
-        raise Unavailable(f"the database cannot be used: {_reason(error)}") from error
+    except DBAPIError as error:
+        raise Unavailable(
+            f"the database cannot be used: {_reason(error)}; check --database and the server"
+        ) from error
 
 
 def _reason(error: DBAPIError) -> str:

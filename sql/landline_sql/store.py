@@ -255,7 +255,7 @@ class Store:
         Raises:
             NotLoggedIn, UnknownUser
         """
-        return self.database.read(lambda c: roll.one(c, device, name))
+        return roll.one(self.database, device, name)
 
     def page(self, device: bytes, after: str, limit: int) -> list[Entry]:
         """Return up to ``limit`` users by name, the first one after ``after``.
