@@ -1,0 +1,1 @@
+"""Tests of ``landline_protocol``, one file for each of its modules."""
