@@ -1,0 +1,1 @@
+"""What crosses the wire: nothing that anybody said, no password, no name."""
