@@ -38,6 +38,7 @@ CONNECT_TIMEOUT_S: Final = 3
 STATEMENT_TIMEOUT_S: Final = 5
 LOCK_TIMEOUT_S: Final = 2
 TRIES: Final = 8
+TRY_AGAIN_S: Final = 2.5
 BACKOFF_S: Final = 0.005
 
 # Deadlock and lock wait; a lost certification on Galera shows as a deadlock.
@@ -123,6 +124,7 @@ class Database:
         self._own = threading.local()
         self._all: set[Connection] = set()
         self._lock = threading.Lock()
+        self._is_given_up = False
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)!r})"
@@ -187,8 +189,12 @@ class Database:
         self.engine.dispose()
 
     def interrupt(self) -> None:
-        """Break off what other threads are waiting for, so that they can end."""
+        """Break off what other threads are waiting for, so that they can end.
+
+        From then on everything is Unavailable.
+        """
         with self._lock:
+            self._is_given_up = True
             connections = list(self._all)
         for connection in connections:
             with suppress(Exception):  # it may be closing at this very moment
@@ -196,6 +202,7 @@ class Database:
 
     def _run(self, attempt: Callable[[Connection], T]) -> T:
         lost = False
+        until = time.monotonic() + TRY_AGAIN_S
         for tried in range(TRIES):
             connection = self._connection()
             try:
@@ -214,6 +221,8 @@ class Database:
                     raise Unavailable("the database does not answer") from error
                 lost = fault is Fault.LOST
                 last = error
+            if time.monotonic() > until:
+                break
             time.sleep(random.uniform(0, BACKOFF_S * 2**tried))
         if isinstance(last, IntegrityError):
             raise last
@@ -244,6 +253,8 @@ class Database:
         held: Connection | None = getattr(self._own, "connection", None)
         if held is not None:
             return held
+        if self._is_given_up:
+            raise Unavailable("the database is no longer asked")
         try:
             connection = self.engine.connect()
         except DBAPIError as error:
