@@ -1,0 +1,87 @@
+"""A network of the tests' own carries what its cables allow, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.lan import FAMILIES, Lan, LanError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.lan import Family, Node
+
+LISTEN = """
+import socket, sys
+host, family = sys.argv[1], socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+with socket.create_server((host, 0), family=family) as server:
+    print(server.getsockname()[1], flush=True)
+    server.settimeout(10)
+    server.accept()[0].close()
+"""
+CONNECT = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3])).close()
+    print("connected")
+except TimeoutError:
+    print("silence")
+"""
+
+
+@pytest.fixture(params=FAMILIES)
+def lan(request: pytest.FixtureRequest, lan_possible: None) -> Iterator[Lan]:
+    family: Family = request.param
+    with Lan(family, ["one", "two"]) as built:
+        yield built
+
+
+def connect(node: Node, host: str, port: int, seconds: float) -> str:
+    argv = node.argv(sys.executable, "-c", CONNECT, host, str(port), str(seconds))
+    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=10).stdout
+
+
+def test_a_cable_carries_counts_and_can_be_pulled(lan: Lan) -> None:
+    one, two = lan.nodes
+    listen = two.argv(sys.executable, "-c", LISTEN, two.address)
+    with subprocess.Popen(listen, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            port = int(server.stdout.readline())
+            two.unplug()
+            assert connect(one, two.address, port, 0.3) == "silence\n"
+            two.plug_in()
+            before = two.octets()
+            assert connect(one, two.address, port, 5.0) == "connected\n"
+            assert two.octets() > before
+        finally:
+            server.kill()
+
+
+def test_nothing_is_left_and_nothing_of_this_machine_is_touched(lan: Lan) -> None:
+    def state() -> list[str]:
+        commands = (["netns", "list"], ["-json", "address"], ["-json", "route"])
+        return [
+            subprocess.run(["ip", *c], check=True, capture_output=True, text=True).stdout
+            for c in commands
+        ]
+
+    namespaces, addresses, routes = state()
+    with Lan(lan.family, ["one", "two", "three"]) as another:
+        during = state()
+        assert [node.name for node in another.nodes] == ["one", "two", "three"]
+        assert (json.loads(during[1]), during[2]) == (json.loads(addresses), routes)
+    assert state()[0] == namespaces
+
+
+def test_a_network_that_cannot_be_built_whole_is_removed(lan: Lan) -> None:
+    broken = Lan(lan.family, ["one", "an-interface-has-a-short-name"])
+    with pytest.raises(LanError), broken:
+        pass
+    listed = subprocess.run(["ip", "netns", "list"], check=True, capture_output=True, text=True)
+    assert broken.switch not in listed.stdout
