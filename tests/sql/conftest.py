@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from landline_sql import schema
 from landline_sql.database import Database, parse_url
 from landline_sql.store import Rules, Store
+from tests.sql.prepared import (  # fixtures
+    empty_mariadb,
+    empty_sqlite,
+    mariadb_tables,
+    tables_url,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from landline_sql.users import User
+
+__all__ = ["empty_mariadb", "empty_sqlite", "mariadb_tables", "tables_url"]
 
 ADDRESS = "192.0.2.7"
 HASH = b"$2b$04$" + b"." * 53
@@ -30,18 +37,10 @@ def key(name: str, number: int = 1) -> bytes:
     return f"{name}-{number}".encode().ljust(32, b"\0")
 
 
-def prepare(url: str) -> Database:
-    """Return a database with its tables; Alembic need not be asked each time."""
-    database = Database(parse_url(url))
-    with database.engine.connect() as connection:
-        schema.create(connection)
-    return database
-
-
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """A database with its tables."""
-    database = prepare(database_url)
+def database(tables_url: str) -> Iterator[Database]:
+    """A database with its tables, empty."""
+    database = Database(parse_url(tables_url))
     yield database
     database.close()
 

@@ -37,9 +37,9 @@ def connection_id(database: Database) -> int:
 
 
 @pytest.fixture
-def on_mariadb(mariadb_url: str) -> str:
-    """The URL of a fresh MariaDB database."""
-    return mariadb_url
+def on_mariadb(empty_mariadb: str) -> str:
+    """The URL of a MariaDB database with its tables, empty."""
+    return empty_mariadb
 
 
 @pytest.mark.parametrize(
@@ -153,8 +153,6 @@ def test_wrong_sql_is_our_bug(database: Database) -> None:
 
 def test_a_deadlock_is_tried_again(on_mariadb: str) -> None:
     database = Database(parse_url(on_mariadb))
-    with database.engine.connect() as connection:
-        throttle.create(connection)
     for name in ("a", "b"):
         database.write(lambda c, name=name: insert(c, account=name))  # type: ignore[misc]
     both = threading.Barrier(2)
@@ -202,8 +200,6 @@ def test_a_database_that_stays_locked_is_unavailable(
 def killed(on_mariadb: str, mariadb: MariaDB) -> Database:
     """A database whose held connection was lost."""
     database = Database(parse_url(on_mariadb))
-    with database.engine.connect() as connection:
-        throttle.create(connection)
     database.write(insert)
     mariadb.stop()
     mariadb.start()
@@ -225,8 +221,6 @@ def test_a_lost_connection_is_replaced_on_the_short_way_too(killed: Database) ->
 
 def test_a_connection_lost_while_it_commits_is_not_tried_again(on_mariadb: str) -> None:
     database, other = (Database(parse_url(on_mariadb)) for _ in range(2))
-    with database.engine.connect() as connection:
-        throttle.create(connection)
     runs = []
 
     def work(connection: Connection) -> None:
