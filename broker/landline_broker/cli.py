@@ -7,7 +7,8 @@ everything else, one line on stderr that says what to do next.
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -266,19 +267,30 @@ def _serve(settings: "Settings") -> None:
     from landline_broker.server import Broker
 
     broker = Broker(settings)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: broker.ended.set())
-    _raise_open_files()
-    try:
-        broker.start()
-        click.echo(f"ready {broker.invite}")
-        broker.ended.wait()
-    finally:
-        stopped = broker.stop()
-    if not stopped:
-        _abandon()
+    with _stop_signals(broker.ended.set):
+        _raise_open_files()
+        try:
+            broker.start()
+            click.echo(f"ready {broker.invite}")
+            broker.ended.wait()
+        finally:
+            stopped = broker.stop()
+        if not stopped:
+            _abandon()
     if broker.failed:
         raise click.ClickException("a part of the broker failed; see the log, start it again")
+
+
+@contextmanager
+def _stop_signals(stop: Callable[[], object]) -> Iterator[None]:
+    """Call ``stop`` for SIGINT and SIGTERM."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _raise_open_files() -> None:

@@ -13,7 +13,6 @@ from landline_broker.frames import send_frames
 from landline_broker.settings import LaneSettings
 from landline_broker.worker import STOP
 
-
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[zmq.Socket[bytes]]
 

@@ -23,8 +23,8 @@ class Passwords:
 
     def __init__(self, cost: int = COST) -> None:
         self._cost = cost
-        # A hash that no password has, made without the cost of making one.
-        self._nobody = bcrypt.gensalt(cost) + b"." * 31
+        self.nobody = bcrypt.gensalt(cost) + b"." * 31
+        """A hash that no password has, made without the cost of making one."""
 
     def hash(self, password: bytes) -> bytes:
         """Return the bcrypt hash of a canonical password."""
@@ -32,7 +32,7 @@ class Passwords:
 
     def check(self, password: bytes, expected: bytes | None) -> bool:
         """Whether the password is the one that was hashed; no hash means no user."""
-        same = bcrypt.checkpw(_condensed(password), expected or self._nobody)
+        same = bcrypt.checkpw(_condensed(password), expected or self.nobody)
         return same and expected is not None
 
     def is_dated(self, secret: bytes) -> bool:

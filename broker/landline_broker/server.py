@@ -224,8 +224,8 @@ def _serve(
     control.bind(_CONTROL)
     auth = Lane(context, endpoints[0], settings.auth_lane)
     directory = Lane(context, endpoints[1], settings.directory_lane)
-    last: bytes = router.getsockopt(zmq.LAST_ENDPOINT)  # type: ignore[assignment]
-    listening.set_result(int(last.rstrip(b"\0").rpartition(b":")[2]))
+    last = router.getsockopt_string(zmq.LAST_ENDPOINT)
+    listening.set_result(int(last.rpartition(":")[2]))
     Dispatcher(router, control, auth, directory).run(FINISH_S)
 
 

@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import zmq
+from zmq.utils import z85
+
 from landline_broker.address import Listen
 from landline_broker.server import Broker
 from landline_broker.settings import Settings
 from landline_protocol.codec import encode_request
 from landline_protocol.invite import Invite
 from landline_protocol.messages import Who
-
 from tests.broker.device import Device, request_id
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def serve_broker(pipe: Connection) -> None:
         Broker(Settings(Path(folder), Listen("127.0.0.1", 0), bcrypt_cost=4)) as broker,
     ):
         with Device(broker.invite) as device:
-            device.register("bench0")
+            device.join("bench0")
         pipe.send(str(broker.invite))
         pipe.recv()
 
@@ -110,10 +111,10 @@ def serve_echo(pipe: Connection) -> None:
         for worker in workers:
             worker.start()
         stop = threading.Event()
-        port = int(router.getsockopt(zmq.LAST_ENDPOINT).strip(b"\0").rpartition(b":")[2])
+        port = int(router.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
         loop = threading.Thread(target=forward, args=(router, dealer, stop))
         loop.start()
-        pipe.send(str(Invite("127.0.0.1", port, zmq.utils.z85.decode(public))))
+        pipe.send(str(Invite("127.0.0.1", port, z85.decode(public))))
         pipe.recv()
         stop.set()
         loop.join()

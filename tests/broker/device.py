@@ -1,4 +1,4 @@
-"""A device that asks a broker: one CURVE key and fresh REQ sockets, nothing of the peer."""
+"""A device that asks a broker: one CURVE key and REQ sockets, nothing of the peer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import zmq
 from zmq.utils import z85
 
 from landline_protocol.codec import decode_reply, encode_request
-from landline_protocol.messages import Call, Login, Problem, Register, Wait
+from landline_protocol.messages import Call, Login, Problem, Register, Vet, Wait, Who
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,14 +31,25 @@ def request_id() -> bytes:
 
 
 class Device:
-    """A key pair and a REQ socket on it, for one thread."""
+    """A key pair and a REQ socket on it, for one thread.
 
-    def __init__(self, invite: Invite, *, host: str = "127.0.0.1") -> None:
+    Many devices may share a context, which then is not theirs to close.
+    """
+
+    def __init__(
+        self,
+        invite: Invite,
+        *,
+        host: str = "127.0.0.1",
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+    ) -> None:
         self.public, self._secret = zmq.curve_keypair()
         self.key = z85.decode(self.public)
-        self._endpoint = f"tcp://{host}:{invite.port}"
+        self.endpoint = f"tcp://{host}:{invite.port}"
         self._server = z85.encode(invite.key)
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._own = zmq.Context() if context is None else None
+        self._context = context or self._own or zmq.Context()
+        self._sockets: list[zmq.Socket[bytes]] = []
         self.socket = self.connect()
 
     def __enter__(self) -> Self:
@@ -53,18 +64,27 @@ class Device:
         self.close()
 
     def close(self) -> None:
-        """Close the socket and all that belongs to it."""
-        self._context.destroy(linger=0)
+        """Close the sockets and what belongs to them."""
+        for socket in self._sockets:
+            socket.close(0)
+        if self._own is not None:
+            self._own.term()
 
-    def connect(self, kind: int = zmq.REQ, **options: Any) -> zmq.Socket[bytes]:
-        """Return a socket that is connected with this device's key."""
+    def connect(self, kind: int = zmq.REQ) -> zmq.Socket[bytes]:
+        """Return another socket that is connected with this device's key."""
+        socket = self.bare(kind)
+        socket.curve_serverkey = self._server
+        socket.curve_publickey, socket.curve_secretkey = self.public, self._secret
+        socket.connect(self.endpoint)
+        return socket
+
+    def bare(self, kind: int = zmq.REQ) -> zmq.Socket[bytes]:
+        """Return a socket with no key, not connected."""
         socket = self._context.socket(kind)
+        self._sockets.append(socket)
         socket.linger = 0
         socket.rcvtimeo = DEADLINE_MS
         socket.ipv6 = True
-        socket.curve_serverkey = options.get("server", self._server)
-        socket.curve_publickey, socket.curve_secretkey = self.public, self._secret
-        socket.connect(self._endpoint)
         return socket
 
     def send(self, request: Request, rid: bytes | None = None) -> bytes:
@@ -83,32 +103,52 @@ class Device:
 
     def ask(self, request: Request, rid: bytes | None = None) -> Any:
         """Send a request and return the answer, a reply or a problem."""
-        return self.receive(request, self.send(request, rid))
+        rid = rid or request_id()
+        self.send(request, rid)
+        return self.receive(request, rid)
+
+    def refused(self, request: Request) -> str:
+        """Return the code of the problem that this request meets."""
+        answer = self.ask(request)
+        assert isinstance(answer, Problem), answer
+        assert answer.say, answer
+        assert "\n" not in answer.say
+        return answer.code
 
     def raw(self, *frames: bytes) -> list[bytes]:
         """Send these frames and return those of the answer."""
         self.socket.send_multipart(frames)
         return self.socket.recv_multipart()
 
-    def register(self, name: str) -> Self:
+    def must(self, request: Request, rid: bytes | None = None) -> Any:
+        """Send a request that succeeds and return the reply."""
+        answer = self.ask(request, rid)
+        assert not isinstance(answer, Problem), answer
+        return answer
+
+    def join(self, name: str) -> Self:
         """Make a user and log in."""
-        for request in (Register(name, PASSWORD), Login(name, PASSWORD)):
-            answer = self.ask(request)
-            assert not isinstance(answer, Problem), answer
-        return self
+        self.must(Register(name, PASSWORD))
+        return self.login(name)
 
     def login(self, name: str) -> Self:
         """Log in as a user that exists."""
-        answer = self.ask(Login(name, PASSWORD))
-        assert not isinstance(answer, Problem), answer
+        self.must(Login(name, PASSWORD))
         return self
 
-    def wait(self, port: int) -> Self:
+    def wait(self, port: int = 20_001, host: str = "") -> Any:
         """Wait for callers at a port."""
-        answer = self.ask(Wait(port))
-        assert not isinstance(answer, Problem), answer
-        return self
+        return self.must(Wait(port, host))
 
-    def call(self, name: str) -> Any:
+    def call(self, name: str, rid: bytes | None = None) -> Any:
         """Call a user."""
-        return self.ask(Call(name))
+        return self.must(Call(name), rid)
+
+    def vet(self, other: Device) -> Any:
+        """Vet another device's key."""
+        return self.must(Vet(other.key))
+
+    def state(self, name: str) -> str:
+        """Return what a user does."""
+        (presence,) = self.must(Who(name)).users
+        return str(presence.state)
