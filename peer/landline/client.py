@@ -10,6 +10,7 @@ import os
 import random
 import socket
 import time
+from contextlib import suppress
 from typing import TypeVar
 
 import zmq
@@ -41,6 +42,8 @@ CONNECT_S = 3.0
 """How long a broker has to finish the handshake."""
 TRY_S = 4.0
 """How long a reply may take before the request is sent again."""
+PAUSE_S = 0.1
+"""The least time before a broker that could not answer is asked again."""
 REQUEST_S = 15.0
 """How long a request may take altogether, with every retry."""
 
@@ -110,6 +113,8 @@ class BrokerClient:
                 raise BrokerUnreachable(
                     f"the broker at {self.invite.address} does not answer; try again in a while"
                 )
+            # Never in a hurry: it may be one that drops every connection.
+            time.sleep(deadline.remaining(PAUSE_S) or 0.0)
             return None
         try:
             return decode_reply(frames, request, request_id)
@@ -132,12 +137,11 @@ class BrokerClient:
         """Wait if the broker asks to be asked again, and there is time; raise otherwise."""
         if not isinstance(problem, Problem):
             raise WrongBroker(f"{self.invite.address} answers what was not asked")
-        pause = problem.retry_after
-        left = deadline.remaining() or 0.0
-        if problem.code in _ASK_AGAIN and pause is not None and pause < left:
-            time.sleep(pause * random.uniform(1.0, 1.5))
-            return
-        raise _error(problem)
+        least = PAUSE_S if problem.retry_after is None else max(PAUSE_S, problem.retry_after)
+        pause = least * random.uniform(1.0, 1.5)
+        if problem.code not in _ASK_AGAIN or pause > (deadline.remaining() or 0.0):
+            raise _error(problem)
+        time.sleep(pause)
 
 
 class _Wire:
@@ -158,7 +162,11 @@ class _Wire:
         request.curve_serverkey = invite.key
         request.curve_publickey = key.public
         request.curve_secretkey = key.secret
-        self._monitor = request.get_monitor_socket(_WATCHED)
+        try:
+            self._monitor = request.get_monitor_socket(_WATCHED)
+        except BaseException:
+            request.close(0)
+            raise
 
     def connect(self, deadline: Deadline) -> None:
         """Connect and finish the handshake."""
@@ -201,7 +209,8 @@ class _Wire:
         return None
 
     def close(self) -> None:
-        self._socket.disable_monitor()
+        with suppress(zmq.ContextTerminated):
+            self._socket.disable_monitor()
         self._monitor.close(0)
         self._socket.close(0)
 

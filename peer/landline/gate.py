@@ -17,7 +17,7 @@ import zmq
 
 from landline.client import BrokerClient
 from landline.deadline import Deadline
-from landline.errors import BrokerUnreachable, LandlineError, NotWaiting
+from landline.errors import BrokerUnreachable, ConversationBroken, LandlineError, NotWaiting
 from landline.home import DeviceKey
 from landline.receiver import ZAP_DOMAIN
 from landline_protocol.invite import Invite
@@ -29,6 +29,8 @@ VET_S = 4.0
 RENEW_S = 5.0
 RETRY_S = 5.0
 """How long after a failed renewal the next one is tried."""
+RENEW_LEAST_S = 0.1
+"""The least time between two renewals, however short the lease is."""
 VETS_AT_ONCE = 10
 VETS_A_SECOND = 5.0
 """How many strangers' keys the broker is asked about; further knocks are refused."""
@@ -43,7 +45,11 @@ class _Order:
 
 
 class Gate(threading.Thread):
-    """Stands at the endpoint of a waiting peer. ``notice`` takes lines for the user."""
+    """Stands at the endpoint of a waiting peer.
+
+    ``notice`` takes lines for the user. ``on_end`` is called in the gate's
+    thread when it ends, asked or not: what is ordered then raises.
+    """
 
     def __init__(
         self,
@@ -59,14 +65,34 @@ class Gate(threading.Thread):
         self._host = host
         self._notice = notice
         self._orders: deque[_Order | None] = deque()
-        self._bell, self._ear = socket.socketpair()
+        self._ordering = threading.Lock()
+        self._ended: LandlineError | None = None
         self._open = False
         self._port: int | None = None
         self._renewal = Deadline(None)
         self._lease_s = 0.0
         self._cut_off = False
         self._purse = _Purse()
-        self.ready = threading.Event()
+        self.on_end: Callable[[], None] = _nothing
+
+    def start(self) -> None:
+        """Stand at the gate, and return when knocks are answered.
+
+        Raises:
+            LandlineError: this peer waits already, or is closed.
+        """
+        self._bell, self._ear = socket.socketpair()
+        try:
+            super().start()
+        except BaseException:
+            self._bell.close()
+            self._ear.close()
+            raise
+        try:
+            self._order(_Order(None))
+        except BaseException:
+            self.stop()
+            raise
 
     def publish(self, port: int) -> None:
         """Tell the broker that callers find us at ``port``, and open the gate.
@@ -74,38 +100,54 @@ class Gate(threading.Thread):
         Raises:
             LandlineError: the broker cannot be reached, or says no.
         """
-        self._order(port)
+        self._order(_Order(port))
 
     def engage(self) -> None:
         """Let nobody in any more, and close the connection to the broker."""
-        self._order(None)
+        self._order(_Order(None))
 
     def stop(self) -> None:
         """Take the endpoint back and end. May be called again."""
-        self._orders.append(None)
-        self._bell.send(b"!")
+        with self._ordering:
+            if self._ended is None:
+                self._orders.append(None)
+                self._bell.send(b"!")
         self.join()
         self._bell.close()
 
     def run(self) -> None:
         """Serve knocks, orders and renewals until told to stop."""
-        zap = self._context.socket(zmq.REP)
+        ended: LandlineError = ConversationBroken("the program is ending")
         try:
-            zap.linger = 0
-            zap.bind("inproc://zeromq.zap.01")
-            self.ready.set()
-            self._serve(zap)
+            with self._context.socket(zmq.REP) as zap:
+                zap.linger = 0
+                zap.bind("inproc://zeromq.zap.01")
+                self._serve(zap)
         except zmq.ContextTerminated:
             pass
+        except Exception as error:  # noqa: BLE001 - whatever it is, the application is told
+            ended = LandlineError(f"this peer cannot wait for calls: {error}")
+            ended.__cause__ = error
         finally:
-            zap.close()
-            self._client.close()
-            self._ear.close()
+            self._end(ended)
 
-    def _order(self, port: int | None) -> None:
-        order = _Order(port)
-        self._orders.append(order)
-        self._bell.send(b"!")
+    def _end(self, ended: LandlineError) -> None:
+        """Answer the orders that nobody carries out any more, and those to come."""
+        with self._ordering:
+            self._ended = ended
+            for order in self._orders:
+                if order is not None:
+                    order.answer.set_exception(ended)
+        self._client.close()
+        self._ear.close()
+        self.on_end()
+
+    def _order(self, order: _Order) -> None:
+        with self._ordering:
+            if self._ended is not None:
+                raise self._ended
+            self._orders.append(order)
+            self._bell.send(b"!")
         order.answer.result()
 
     def _serve(self, zap: "zmq.Socket[bytes]") -> None:
@@ -130,11 +172,11 @@ class Gate(threading.Thread):
 
     def _carry_out(self, order: _Order) -> None:
         try:
-            if order.port is None:
+            if order.port is not None:
+                self._publish(order.port)
+            elif self._port is not None:
                 self._open = False
                 self._renew()
-            else:
-                self._publish(order.port)
             order.answer.set_result(None)
         except BaseException as error:
             order.answer.set_exception(error)
@@ -174,11 +216,13 @@ class Gate(threading.Thread):
 
     def _renewed(self) -> Leased:
         assert self._port is not None
+        renew = Renew(engaged=not self._open)
         try:
-            return self._client.ask(Renew(engaged=not self._open), Leased, seconds=RENEW_S)
+            return self._client.ask(renew, Leased, seconds=RENEW_S)
         except NotWaiting:
             # The lease ran out while the broker could not be reached.
-            return self._client.ask(Wait(self._port, self._host), Leased, seconds=RENEW_S)
+            leased = self._client.ask(Wait(self._port, self._host), Leased, seconds=RENEW_S)
+        return self._client.ask(renew, Leased, seconds=RENEW_S) if renew.engaged else leased
 
     def _missed(self, error: LandlineError) -> None:
         self._renewal = Deadline(RETRY_S)
@@ -188,7 +232,7 @@ class Gate(threading.Thread):
             self._notice(f"{error}; still waiting")
 
     def _extend(self, leased: Leased) -> None:
-        self._renewal = Deadline(leased.lease / 3)
+        self._renewal = Deadline(max(RENEW_LEAST_S, leased.lease / 3))
         if self._cut_off:
             self._cut_off = False
             self._notice("the broker is back")
@@ -212,6 +256,10 @@ class Gate(threading.Thread):
             return self._client.ask(Vet(key), Vetted, seconds=VET_S).name
         except LandlineError:
             return None
+
+
+def _nothing() -> None:
+    """Tell nobody."""
 
 
 class _Purse:
