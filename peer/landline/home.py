@@ -10,16 +10,16 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import zmq
-from platformdirs import user_data_path
 from zmq.utils import z85
 
 from landline.errors import HomeInUse, HomeUnusable
+from landline.places import default_home
 from landline_protocol.invite import Invite
 from landline_protocol.limits import KEY_OCTETS
 
@@ -47,7 +47,7 @@ class Home:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = default_path() if path is None else path.expanduser()
+        self.path = default_home() if path is None else _expanded(path)
         with _explained(self.path):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if stat.S_IMODE(self.path.stat().st_mode) & 0o077:
@@ -78,7 +78,7 @@ class Home:
             octets = path.read_bytes()
         try:
             return msgspec.json.decode(octets, type=Remembered)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise HomeUnusable(f"{path} is damaged; remove it and log in again") from None
 
     def remember(self, remembered: Remembered) -> None:
@@ -101,27 +101,21 @@ class Home:
             HomeInUse: one already does.
         """
         path = self.path / "lock"
-        with _explained(path):
-            lock = open(path, "a+", opener=_private)  # noqa: SIM115 - a Path takes no opener
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise HomeInUse(_in_use(self.path, lock.fileno())) from None
+        with ExitStack() as resources:
             with _explained(path):
-                lock.truncate(0)
-                lock.write(str(os.getpid()))
-                lock.flush()
+                lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+                resources.callback(os.close, lock)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise HomeInUse(_in_use(self.path, lock)) from None
+                os.ftruncate(lock, 0)
+                os.write(lock, b"%d" % os.getpid())
             yield
 
     @property
     def _state(self) -> Path:
         return self.path / "state.json"
-
-
-def default_path() -> Path:
-    """Return the home that is used when none is named."""
-    return user_data_path("landline")
 
 
 def _in_use(path: Path, lock: int) -> str:
@@ -140,8 +134,11 @@ def _public(secret: bytes) -> bytes:
     return z85.decode(zmq.curve_public(z85.encode(secret)))
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise HomeUnusable(f"{path}: there is no such user; name another --home") from None
 
 
 def _write_new(path: Path, octets: bytes) -> None:
@@ -160,11 +157,16 @@ def _replace(path: Path, octets: bytes) -> None:
 
 def _write_beside(path: Path, octets: bytes) -> Path:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(octets)
-        file.flush()
-        os.fsync(file.fileno())
-    return Path(name)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(octets)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        temporary.unlink()
+        raise
+    return temporary
 
 
 @contextmanager
