@@ -1,0 +1,50 @@
+"""Registering, logging in and out: what is asked of the broker, and what is told of it."""
+
+from typing import TYPE_CHECKING
+
+from landline.errors import InvalidInput
+from landline.visible import visible
+
+if TYPE_CHECKING:
+    from landline.cli.output import Output
+    from landline.peer import Peer
+    from landline_protocol.messages import Account
+
+
+def checked_name(name: str) -> str:
+    """Return the one spelling of a name, before a password is asked for.
+
+    Raises:
+        InvalidInput: it can be nobody's name.
+    """
+    from landline_protocol.names import InvalidName, canonical_name
+
+    try:
+        return canonical_name(name)
+    except InvalidName as error:
+        raise InvalidInput(str(error)) from None
+
+
+def register(peer: "Peer", name: str, password: str, output: "Output") -> None:
+    """Make a user and log in on this device."""
+    account = peer.register(name, password)
+    _tell("registered", f"{visible(account.name)} is registered", account, output)
+    account = peer.login(account.name, password)
+    output.tell("logged-in", "logged in on this device", name=account.name, port=account.port)
+
+
+def login(peer: "Peer", name: str, password: str, output: "Output") -> None:
+    """Log in on this device."""
+    account = peer.login(name, password)
+    _tell("logged-in", f"{visible(account.name)} is logged in on this device", account, output)
+
+
+def logout(peer: "Peer", output: "Output") -> None:
+    """Log out on this device."""
+    peer.logout()
+    output.tell("logged-out", "logged out on this device")
+
+
+def _tell(event: str, line: str, account: "Account", output: "Output") -> None:
+    port = f"your port is {account.port}" if account.port else "any free port will do for you"
+    output.tell(event, f"{line}; {port}", name=account.name, port=account.port)

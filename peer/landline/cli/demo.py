@@ -1,0 +1,208 @@
+"""The demonstration: a broker, bob and alice on one machine, in a temporary directory.
+
+The broker and bob are processes of their own; alice is this one. Whatever
+ends it, both processes end and the directory goes.
+"""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Self
+
+from landline.cli import pipe, talking
+from landline.cli.output import Output, interactive
+from landline.cli.stdin import Input
+from landline.errors import LandlineError
+from landline.events import Connected, Ended, EndpointReceived, Message, Progress, Ringing
+from landline.peer import Peer
+from landline.visible import visible
+
+if TYPE_CHECKING:
+    from landline.conversation import Conversation
+
+STOP_S = 3.0
+"""How long a process may take to end before it is made to."""
+_SCRIPT = (
+    "Hello, bob!",
+    "Nobody between us can read this.",
+    "That was all. Bye!",
+)
+# bcrypt is slow on purpose; the passwords of a demonstration live for a minute.
+_BROKER = (
+    *("-m", "landline_broker", "serve", "--listen", "tcp://127.0.0.1:0"),
+    *("--bcrypt-cost", "4", "--log-level", "error"),
+)
+
+
+class Demo:
+    """One demonstration, from the empty directory to the empty directory."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def run(self) -> None:
+        """Hold the demonstration.
+
+        Raises:
+            LandlineError: a part of it did not start, or the conversation broke off.
+        """
+        with self._output.errors_told(), ExitStack() as stack:
+            place = tempfile.TemporaryDirectory(prefix="landline-demo-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(place))
+            stack.callback(_leave_in_peace)
+            self._hold(folder, stack)
+
+    def _hold(self, folder: Path, stack: ExitStack) -> None:
+        # Both start at once; bob gets the invite as soon as there is one.
+        broker = stack.enter_context(_Child("the broker", folder, *_BROKER, "--data-dir", "broker"))
+        bob = stack.enter_context(_Child("bob", folder, "-m", "landline.cli.bob", "bob"))
+        invite = broker.line().removeprefix("ready ")
+        bob.write(invite)
+        self._say(f"a broker runs on SQLite, all its files in {folder}")
+        with Peer(folder / "alice", invite, notice=self._output.notice) as alice:
+            self._log_in(alice)
+            bob.line()
+            self._say("bob, a process of his own, has logged in too and waits for callers")
+            self._output.tell("calling", "alice calls bob…", name="bob")
+            with alice.call("bob", progress=self._progress) as talk:
+                self._output.tell("accepted", _welcome(), name="bob")
+                self._talk(talk)
+
+    def _log_in(self, alice: Peer) -> None:
+        password = secrets.token_urlsafe()
+        port = alice.register("alice", password).port
+        members = {"name": "alice", "port": port}
+        line = f"the broker has registered alice and assigned port {port} to her"
+        self._output.tell("registered", line, **members)
+        alice.login("alice", password)
+        line = "alice is logged in: the broker has checked her password and noted her device key"
+        self._output.tell("logged-in", line, **members)
+
+    def _progress(self, step: Progress) -> None:
+        match step:
+            case EndpointReceived():
+                line = (
+                    f"the broker says that bob is at {step.host}:{step.port};"
+                    " the connection to the broker is closed"
+                )
+                where = {"host": step.host, "port": step.port}
+                self._output.tell("endpoint", line, name=step.name, **where)
+            case Connected():
+                line = (
+                    f"connected straight from {step.here} to {step.there},"
+                    " encrypted from end to end with fresh keys"
+                )
+                self._output.tell("connected", line, here=step.here, there=step.there)
+            case Ringing():
+                talking.show_progress(step, self._output)
+
+    def _talk(self, talk: "Conversation") -> None:
+        if interactive() and not self._output.json:
+            talking.converse(talk, Input(), self._output)
+        elif already := os.read(0, 65_536):
+            pipe.converse(talk, Input(already=already), self._output)
+        else:
+            self._recite(talk)
+
+    def _recite(self, talk: "Conversation") -> None:
+        """Hold a short conversation: stdin is empty."""
+        for text in _SCRIPT:
+            talk.send(text)
+            self._output.tell("said", f"alice: {text}", text=text)
+            self._listen(talk, Message)
+        talk.bye()
+        self._listen(talk, Ended)
+
+    def _listen(self, talk: "Conversation", until: type) -> None:
+        """Show what happens until something of a kind does."""
+        for event in talk.events():
+            pipe.tell(event, self._output)
+            self._output.flush()
+            if isinstance(event, until):
+                return
+
+    def _say(self, line: str) -> None:
+        self._output.tell("notice", line, say=line)
+
+
+class _Child:
+    """A process of the demonstration, which ends with its ``with`` block."""
+
+    def __init__(self, name: str, folder: Path, *arguments: str) -> None:
+        self._name = name
+        # A file, not a pipe: nobody reads it unless the process fails.
+        self._errors = (folder / f"{name}.log").open("w+b")
+        self._process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env=_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            # Ctrl-C on the terminal is for the one who demonstrates.
+            start_new_session=True,
+        )
+
+    def line(self) -> str:
+        """Return the next line that it prints.
+
+        Raises:
+            LandlineError: it has ended.
+        """
+        line = self._pipe(self._process.stdout).readline()
+        if not line:
+            raise LandlineError(f"{self._name} of the demonstration did not start: {self._why()}")
+        return line.decode().strip()
+
+    def write(self, line: str) -> None:
+        """Give it a line to read."""
+        stdin = self._pipe(self._process.stdin)
+        stdin.write(line.encode() + b"\n")
+        stdin.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            self._pipe(stream).close()
+        self._errors.close()
+
+    def _why(self) -> str:
+        self._process.wait(STOP_S)
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").splitlines()
+        return visible(lines[-1]) if lines else "it said nothing"
+
+    @staticmethod
+    def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+        assert stream is not None
+        return stream
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment without the settings of the real peer and broker."""
+    return {name: of for name, of in os.environ.items() if not name.startswith("LANDLINE_")}
+
+
+def _leave_in_peace() -> None:
+    """Let nothing disturb the cleaning up; every step of it has its deadline."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _welcome() -> str:
+    if interactive():
+        return "bob accepted; he repeats what you say. Type and press Enter, bye ends"
+    return "bob accepted; he repeats what alice says"

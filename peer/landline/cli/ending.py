@@ -1,0 +1,118 @@
+"""How the command ends: the one place where what went wrong becomes a line and a status.
+
+Signals that ask for an end become exceptions here, so that every ``with``
+block on the way out does its work. It never prints a traceback unless asked.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+import click
+
+from landline.errors import LandlineError
+from landline.visible import visible
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+class Interrupted(Exception):
+    """Ctrl-C; ``KeyboardInterrupt`` as an exception that click leaves alone."""
+
+
+class Terminated(SystemExit):
+    """A signal asks this process to end. A ``SystemExit``, because event loops let it pass."""
+
+
+def status_of(command: Callable[[], object], debug: Callable[[], bool]) -> int:
+    """Run a command and return the exit status; say on stderr what went wrong."""
+    _prepare_streams()
+    _prepare_signals()
+    try:
+        result = command()
+        status = result if isinstance(result, int) else 0
+        sys.stdout.flush()
+    except click.UsageError as error:
+        status = _said(_usage(error), error.exit_code)
+    except click.ClickException as error:
+        status = _said(error.format_message(), error.exit_code)
+    except (click.Abort, Interrupted, KeyboardInterrupt):
+        status = _said("interrupted", INTERRUPTED)
+    except Terminated as error:
+        status = int(str(error.code))
+    except SystemExit as error:
+        # click's own way out when the reader of stdout has gone.
+        status = error.code if isinstance(error.code, int) else 1
+    except BrokenPipeError:
+        status = 1
+    except LandlineError as error:
+        _trace(debug())
+        status = _said(str(error), error.exit_status)
+    except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
+        _trace(debug())
+        status = _said(_unexpected(error, debug()), 1)
+    _release_stdout()
+    return status
+
+
+def _usage(error: click.UsageError) -> str:
+    where = "landline" if error.ctx is None else error.ctx.command_path
+    return f"{error.format_message().rstrip(".")} (see: {where} --help)"
+
+
+def _unexpected(error: Exception, debug: bool) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        what = f"unexpected {type(error).__name__}: {error}"
+    return what if debug else f"{what}; to see where, run again with --debug"
+
+
+def _said(line: str, status: int) -> int:
+    try:
+        click.echo(f"landline: {visible(line)}", err=True)
+    except OSError:
+        # Nobody reads stderr; the status still tells.
+        return status
+    return status
+
+
+def _trace(debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+
+
+def _prepare_streams() -> None:
+    """Make sure that 0, 1 and 2 are ours, and that no character can stop an output."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # Closed: the next file or socket to be opened would take its place.
+            os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _prepare_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    # Once is enough: what cleans up is not to be disturbed.
+    signal.signal(number, signal.SIG_IGN)
+    raise Terminated(128 + number)
+
+
+def _release_stdout() -> None:
+    """Keep the interpreter from complaining, at its end, that nobody reads."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,149 @@
+"""What a command tells: lines for people, or one JSON object for each event.
+
+For people, messages go to stdout and everything else to stderr. With
+``--json`` every event goes to stdout as an object with these members:
+
+    event      what happened   further members
+    waiting    you can be called                            name port
+    incoming   somebody calls                               from
+    missed     they gave up, or it rang for too long        from
+    calling    you call somebody                            name
+    endpoint   the broker says where they are               name host port
+    connected  a connection stands, straight and encrypted  here there
+    ringing    it rings at theirs                           name
+    accepted   the conversation begins                      name
+    declined   you declined a call                          from
+    message    they said something                          from text number at
+    delivered  all you said up to here is stored over there upto
+    bye        they will say no more; you still may         from at
+    ended      both have said bye                           said heard
+    unsent     a line of stdin cannot be a message          line say
+    notice     something to know                            say
+    stopped    you wait no more
+    error      it ended otherwise                           say status
+
+``register`` and ``login`` tell ``registered`` and ``logged-in`` (name port),
+``logout`` tells ``logged-out``. JSON is ASCII, so that nothing in it acts on a
+terminal; times are ISO 8601 in UTC. Nothing here asks or reads.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from landline.errors import LandlineError
+from landline.visible import one_line, visible
+
+if TYPE_CHECKING:
+    from landline.events import Message
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DUMB = frozenset({"", "dumb", "unknown"})
+
+
+def interactive() -> bool:
+    """Whether somebody sits there: both stdin and stdout are a terminal that can move."""
+    able = os.environ.get("TERM", "") not in _DUMB
+    return able and os.isatty(0) and os.isatty(1)
+
+
+def coloured() -> bool:
+    """Whether stdout takes colours: a terminal, and no NO_COLOR."""
+    able = os.environ.get("TERM", "") not in _DUMB
+    return able and os.isatty(1) and not os.environ.get("NO_COLOR")
+
+
+def iso(at_ms: int) -> str:
+    """Return milliseconds since 1970 as ISO 8601 in UTC."""
+    at = (_EPOCH + timedelta(milliseconds=at_ms)).replace(tzinfo=None)
+    return at.isoformat(timespec="milliseconds") + "Z"
+
+
+def local(at_ms: int, form: str) -> str:
+    """Return milliseconds since 1970 as local time; the speaker's clock may say anything."""
+    at = _EPOCH + timedelta(milliseconds=at_ms)
+    try:
+        return at.astimezone().strftime(form)
+    except (OverflowError, ValueError, OSError):
+        return at.strftime(form)
+
+
+def encoded(members: dict[str, object]) -> str:
+    """Return one JSON object on one line, of printable ASCII."""
+    import json
+
+    return json.dumps(members).replace("\x7f", "\\u007f")
+
+
+class Output:
+    """Where a command's words go. Any thread may tell."""
+
+    def __init__(self, *, json: bool) -> None:
+        self.json = json
+        self._telling = threading.Lock()
+        self._line: Callable[[str], None] = _to_stderr
+
+    def tell(self, event: str, line: str = "", /, **members: object) -> None:
+        """Tell an event: ``line`` to people, if there is one, or its members as JSON."""
+        if self.json:
+            self.put({"event": event, **members})
+            self.flush()
+        elif line:
+            self._line(line)
+
+    def notice(self, say: str) -> None:
+        """Tell something that the user may want to know."""
+        self.tell("notice", visible(say), say=say)
+
+    def message(self, message: "Message") -> None:
+        """Put what the other said on stdout; ``flush`` follows."""
+        if not self.json:
+            sys.stdout.buffer.write(one_line(message.text).encode() + b"\n")
+            return
+        self.put(
+            {
+                "event": "message",
+                "from": message.sender,
+                "text": message.text,
+                "number": message.number,
+                "at": iso(message.at_ms),
+            }
+        )
+
+    def put(self, members: dict[str, object]) -> None:
+        """Put an object on stdout; ``flush`` follows."""
+        with self._telling:
+            sys.stdout.buffer.write(encoded(members).encode("ascii") + b"\n")
+
+    def flush(self) -> None:
+        """Let out what was put."""
+        sys.stdout.flush()
+
+    @contextmanager
+    def through(self, show: Callable[[str], None]) -> Iterator[None]:
+        """Send lines for people through ``show`` meanwhile: a screen is there."""
+        before, self._line = self._line, show
+        try:
+            yield
+        finally:
+            self._line = before
+
+    @contextmanager
+    def errors_told(self) -> Iterator[None]:
+        """Tell, as JSON, the error that ends a call; its line on stderr comes as always."""
+        try:
+            yield
+        except LandlineError as error:
+            if self.json:
+                self.tell("error", say=str(error), status=error.exit_status)
+            raise
+
+
+def _to_stderr(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,63 @@
+"""Where a password comes from: a hidden prompt, stdin or the environment; never an argument."""
+
+import os
+import sys
+
+import click
+
+from landline.errors import InvalidInput
+
+VARIABLE = "LANDLINE_PASSWORD"
+_MOST = 4_096
+
+
+def password_of(name: str, *, from_stdin: bool, new: bool) -> str:
+    """Return the password of a user; a ``new`` one is asked for twice.
+
+    Raises:
+        InvalidInput: there is none, or it is no text.
+    """
+    if from_stdin:
+        return _from_stdin()
+    if password := os.environ.get(VARIABLE):
+        return password
+    if not os.isatty(0):
+        raise InvalidInput(
+            f"no password: give --password-stdin and write it to stdin, set {VARIABLE}, or run"
+            " this on a terminal"
+        )
+    return asked(name, new=new)
+
+
+def asked(name: str, *, new: bool) -> str:
+    """Ask for a password on the terminal; it is not shown."""
+    prompt = f"New password for {name}" if new else f"Password of {name}"
+    answer: str = click.prompt(
+        prompt,
+        hide_input=True,
+        err=True,
+        confirmation_prompt="The same again" if new else False,
+        value_proc=_checked if new else None,
+    )
+    return answer
+
+
+def _checked(password: str) -> str:
+    from landline_protocol.names import InvalidPassword, canonical_password
+
+    try:
+        canonical_password(password)
+    except InvalidPassword as error:
+        raise click.UsageError(str(error)) from None
+    return password
+
+
+def _from_stdin() -> str:
+    line = sys.stdin.buffer.readline(_MOST).rstrip(b"\r\n")
+    try:
+        password = line.decode()
+    except UnicodeDecodeError:
+        raise InvalidInput("the password on stdin is not UTF-8") from None
+    if not password:
+        raise InvalidInput("there is no password on stdin; write it there as the first line")
+    return password
