@@ -60,7 +60,8 @@ def status_of(command: Callable[[], object], debug: Callable[[], bool]) -> int:
 
 def _usage(error: click.UsageError) -> str:
     where = "landline" if error.ctx is None else error.ctx.command_path
-    return f"{error.format_message().rstrip(".")} (see: {where} --help)"
+    what = error.format_message().rstrip(".")
+    return f"{what} (see: {where} --help)"
 
 
 def _unexpected(error: Exception, debug: bool) -> str:
