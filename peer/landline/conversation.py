@@ -6,6 +6,7 @@ knows no sockets and no frames.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,7 @@ from typing import Self
 from landline.deadline import Deadline
 from landline.errors import ConversationBroken, InvalidInput, LandlineError
 from landline.events import Delivered, Ended, Event, Message, SaidBye
-from landline.line import BatchRead, Over, Read, Say, SayBye
+from landline.line import Arrived, Over, Read, Say, SayBye, weight
 from landline.link import Link
 from landline_protocol.conversation import UnfitText, check_text
 from landline_protocol.limits import WINDOW
@@ -21,7 +22,7 @@ from landline_protocol.limits import WINDOW
 LINGER_S = 10.0
 """How long leaving the ``with`` block waits for the other's bye."""
 
-_EVENTS = (Message, Delivered, SaidBye, Ended)
+_ENDED = "the conversation has ended; nothing was sent"
 
 
 class Conversation:
@@ -38,7 +39,9 @@ class Conversation:
         self._saying = threading.Lock()
         self._said = 0
         self._said_bye = False
+        self._unread: deque[Event] = deque()
         self._unread_octets = 0
+        self._ended = False
 
     def send(self, text: str) -> int:
         """Say ``text`` (at most 65,536 octets of UTF-8) and return its number.
@@ -55,12 +58,14 @@ class Conversation:
             check_text(text)
         except UnfitText as error:
             raise InvalidInput(f"{error}; nothing was sent") from None
-        if not self._link.room.take(len(text)):
-            raise ConversationBroken("the conversation has ended; nothing was sent")
+        room = self._link.room
+        if not room.take(weight(text)):
+            raise ConversationBroken(_ENDED)
         with self._saying:
             if self._said_bye:
                 raise ConversationBroken("you have said bye; nothing was sent")
-            self._link.mailbox.put(Say(text, _now_ms()))
+            if not room.post(Say(text, _now_ms())):
+                raise ConversationBroken(_ENDED)
             self._said += 1
             return self._said
 
@@ -87,18 +92,25 @@ class Conversation:
 
         Raises: as ``events``.
         """
-        deadline = Deadline(seconds)
-        while (notice := self._link.next(deadline.remaining())) is not None:
-            if isinstance(notice, _EVENTS):
+        while not self._unread:
+            notice = self._link.next(seconds)
+            if isinstance(notice, Arrived):
+                self._unread.extend(notice.events)
+                self._unread_octets += notice.octets
+            elif isinstance(notice, Delivered | Ended):
                 return notice
-            if isinstance(notice, BatchRead):
-                self._read(notice.octets)
             elif isinstance(notice, Over):
+                self._ended = True
                 self._link.join(Deadline(None))
                 if notice.error is not None:
                     raise notice.error
                 return None
-        return None
+            else:
+                return None
+        event = self._unread.popleft()
+        if not self._unread:
+            self._read()
+        return event
 
     def messages(self) -> Iterator[Message]:
         """Yield what the other says, until their bye. Raises as ``events``."""
@@ -113,18 +125,23 @@ class Conversation:
 
         What the other says meanwhile is in the history. May be called again.
 
-        Raises: as ``events``.
+        Raises: as ``events``, unless the end was told before; when the time
+            is up only if messages from here may not have arrived.
         """
         self.bye()
-        deadline = Deadline(linger)
         try:
-            while not self._link.ended and self.next_event(deadline.remaining()) is not None:
-                pass
+            self._read_on(Deadline(linger))
         finally:
             self._link.stop()
+        try:
+            self._read_on(Deadline(None))
+        except ConversationBroken as broken:
+            if broken.unconfirmed:
+                raise
 
     def hang_up(self) -> None:
         """End at once, without a bye. The history keeps what was said."""
+        self._ended = True
         self._link.stop()
 
     def __enter__(self) -> Self:
@@ -145,9 +162,13 @@ class Conversation:
             # The error that ends the block is the one to be seen.
             self.hang_up()
 
-    def _read(self, octets: int) -> None:
+    def _read_on(self, deadline: Deadline) -> None:
+        """Read until the end, if it has not been told, or until the deadline."""
+        while not self._ended and self.next_event(deadline.remaining()) is not None:
+            pass
+
+    def _read(self) -> None:
         # Told in lumps: each letter wakes the sender.
-        self._unread_octets += octets
         if self._unread_octets >= WINDOW // 8:
             self._link.mailbox.put(Read(self._unread_octets))
             self._unread_octets = 0

@@ -24,14 +24,14 @@ CREATE TABLE conversations (
 );
 CREATE INDEX conversations_by_other ON conversations (other);
 CREATE TABLE messages (
-    id INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL REFERENCES conversations (id),
     mine INTEGER NOT NULL,
     number INTEGER NOT NULL,
+    place INTEGER NOT NULL,
     at_ms INTEGER NOT NULL,
     text TEXT NOT NULL,
-    UNIQUE (conversation, mine, number)
-);
+    PRIMARY KEY (conversation, mine, number)
+) WITHOUT ROWID;
 """
 
 
@@ -64,6 +64,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._place = 1
         with self._explained():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             # The connection is handed from the thread that opens it to the
@@ -80,6 +81,12 @@ class Journal:
         """Close the file; what was written is there."""
         self._db.close()
 
+    def knows(self, uuid: bytes) -> bool:
+        """Return whether there has been a conversation of this id."""
+        with self._explained():
+            query = "SELECT 1 FROM conversations WHERE uuid = ?"
+            return self._db.execute(query, (uuid,)).fetchone() is not None
+
     def open_conversation(self, uuid: bytes, other: str) -> int:
         """Return the number under which a conversation's messages are stored."""
         with self._explained():
@@ -87,22 +94,37 @@ class Journal:
                 "INSERT INTO conversations (uuid, other) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 (uuid, other),
             )
-            row = self._db.execute("SELECT id FROM conversations WHERE uuid = ?", (uuid,))
-            return int(row.fetchone()[0])
-
-    def store(self, conversation: int, rows: Iterable[Row], confirmed: int) -> None:
-        """Store messages, and up to which number the other side has stored ours.
-
-        All of it is written, or none.
-        """
-        with self._explained(), self._transaction():
-            self._db.executemany(
-                "INSERT INTO messages (conversation, mine, number, at_ms, text)"
-                " VALUES (?, ?, ?, ?, ?)",
-                ((conversation, *row) for row in rows),
+            found = self._db.execute("SELECT id FROM conversations WHERE uuid = ?", (uuid,))
+            conversation = int(found.fetchone()[0])
+            last = self._db.execute(
+                "SELECT MAX(place) FROM messages WHERE conversation = ?", (conversation,)
             )
+            self._place = (last.fetchone()[0] or 0) + 1
+        return conversation
+
+    def store(self, conversation: int, rows: Iterable[Row]) -> None:
+        """Store messages, all of them or none, in the order in which they are given."""
+        placed = [(conversation, place, *row) for place, row in enumerate(rows, self._place)]
+        with self._explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(
+                    "INSERT INTO messages (conversation, place, mine, number, at_ms, text)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    placed,
+                )
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        self._place += len(placed)
+
+    def confirm(self, conversation: int, upto: int) -> None:
+        """Note that the other side has stored what was said here up to a number."""
+        with self._explained():
             self._db.execute(
-                "UPDATE conversations SET confirmed = ? WHERE id = ?", (confirmed, conversation)
+                "UPDATE conversations SET confirmed = ? WHERE id = ?", (upto, conversation)
             )
 
     def history(self, other: str) -> Iterator[Record]:
@@ -111,7 +133,7 @@ class Journal:
             cursor.execute(
                 "SELECT other, mine, number, at_ms, text, NOT mine OR number <= confirmed"
                 " FROM messages JOIN conversations ON conversations.id = conversation"
-                " WHERE other = ? ORDER BY messages.id",
+                " WHERE other = ? ORDER BY conversation, place",
                 (other,),
             )
             for other_, mine, number, at_ms, text, delivered in cursor:
@@ -130,17 +152,6 @@ class Journal:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -11,10 +11,12 @@ from queue import SimpleQueue
 from msgspec import Struct
 
 from landline.errors import LandlineError
-from landline.events import Connected, Event
+from landline.events import Connected, Delivered, Ended, Event
 from landline_protocol.frames import Ack, ControlFrame, Hello, Item
 from landline_protocol.link import Role
 
+TEXT_ROOM = 64
+"""What a text takes besides its characters."""
 HANG_UP = b""
 """What the sender tells the receiver when the link is to end."""
 
@@ -94,9 +96,10 @@ class Rang(Struct, frozen=True):
     """Receiver to application: it rings at the callee's."""
 
 
-class BatchRead(Struct, frozen=True):
-    """Receiver to application: the batch of ``octets`` ends here."""
+class Arrived(Struct, frozen=True):
+    """Receiver to application: the events of one batch, which has so many ``octets``."""
 
+    events: list[Event]
     octets: int
 
 
@@ -107,21 +110,28 @@ class Over(Struct, frozen=True):
 
 
 Letter = Say | SayBye | Read | Control | HangUp | Opened | Heard | Acked | LinkGone
-Notice = Bound | Connected | Knocked | Rang | Opened | BatchRead | Over | Event
+Notice = Bound | Connected | Knocked | Rang | Opened | Arrived | Delivered | Ended | Over
 
 Mailbox = SimpleQueue[Letter]
 Notices = SimpleQueue[Notice]
+
+
+def weight(text: str) -> int:
+    """Return how much room a text takes: none is for nothing, not even an empty one."""
+    return len(text) + TEXT_ROOM
 
 
 class Room:
     """Bounds what is accepted and not yet on the wire, in characters.
 
     The one thing that the application's threads and the sender share, under
-    its own lock.
+    its own lock. The way into the mailbox leads through it, so that nothing
+    that is said gets lost behind the sender's last look.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, mailbox: Mailbox) -> None:
         self._most = most
+        self._mailbox = mailbox
         self._used = 0
         self._closed = False
         self._changed = threading.Condition()
@@ -132,6 +142,13 @@ class Room:
             while self._used > self._most and not self._closed:
                 self._changed.wait()
             self._used += size
+            return not self._closed
+
+    def post(self, letter: Say) -> bool:
+        """Put a letter into the mailbox; false when the link has ended."""
+        with self._changed:
+            if not self._closed:
+                self._mailbox.put(letter)
             return not self._closed
 
     def give(self, size: int) -> None:

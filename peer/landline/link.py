@@ -14,7 +14,7 @@ from landline.deadline import Deadline
 from landline.errors import LandlineError
 from landline.home import DeviceKey
 from landline.journal import Journal
-from landline.line import HangUp, Mailbox, Notice, Notices, Over, Room
+from landline.line import Bound, HangUp, LinkGone, Mailbox, Notice, Notices, Over, Room
 from landline.receiver import Dial, Listen, Receiver
 from landline.sender import Sender
 
@@ -29,7 +29,10 @@ N = TypeVar("N", bound=Notice)
 
 
 class Link:
-    """The life of one PAIR socket, seen from the application's thread."""
+    """The life of one PAIR socket, seen from the application's thread.
+
+    The journal is the link's from the first moment, and is closed with it.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,8 @@ class Link:
         journal: Journal,
     ) -> None:
         self.mailbox: Mailbox = SimpleQueue()
-        self.room = Room(ROOM)
+        self.room = Room(ROOM, self.mailbox)
+        self._journal = journal
         self._notices: Notices = SimpleQueue()
         self._over: Over | None = None
         control = f"inproc://landline-link-{next(_serial)}"
@@ -65,6 +69,8 @@ class Link:
             return None
         if type(notice) is Over:
             self._over = notice
+            # For another thread that may be waiting here, too.
+            self._notices.put(notice)
         return notice
 
     def expect(self, kind: type[N]) -> N:
@@ -83,7 +89,8 @@ class Link:
     def join(self, deadline: Deadline) -> bool:
         """Wait until both threads are done; false when the deadline comes first."""
         for thread in (self._sender, self._receiver):
-            thread.join(deadline.remaining())
+            if thread.ident is not None:
+                thread.join(deadline.remaining())
         return self.ended
 
     def stop(self) -> None:
@@ -94,6 +101,21 @@ class Link:
     def _start(self) -> None:
         # The receiver connects to what the sender has bound, and nothing may
         # be handed over before it has.
-        for thread in (self._sender, self._receiver):
-            thread.start()
-            thread.ready.wait()
+        try:
+            self._sender.start()
+            self._sender.ready.wait()
+            if not self._sender.bound:
+                self.expect(Bound)
+            self._receiver.start()
+            self._receiver.ready.wait()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        """Undo a start that did not come to its end."""
+        if self._sender.ident is None:
+            self._journal.close()
+        if self._receiver.ident is None:
+            self.mailbox.put(LinkGone(None))
+        self.stop()

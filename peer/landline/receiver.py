@@ -10,6 +10,8 @@ import os
 import socket
 import threading
 from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import zmq
@@ -21,17 +23,18 @@ from landline.errors import (
     ConversationBroken,
     Declined,
     HomeUnusable,
+    JournalUnusable,
     LandlineError,
     NoAnswer,
     Offline,
     Refused,
 )
-from landline.events import Connected, Message, SaidBye
+from landline.events import Connected, Event, Message, SaidBye
 from landline.home import DeviceKey
 from landline.line import (
     HANG_UP,
     Acked,
-    BatchRead,
+    Arrived,
     Bound,
     Heard,
     Knocked,
@@ -49,6 +52,7 @@ from landline_protocol.frames import (
     Accept,
     Ack,
     Batch,
+    Bye,
     ControlFrame,
     Decline,
     Fail,
@@ -72,18 +76,26 @@ from landline_protocol.limits import (
 from landline_protocol.link import Link, LinkState, Role, choose_version
 
 ZAP_DOMAIN = b"landline-peer"
+CURVE_OCTETS = 33
+"""What CURVE adds to a frame on the wire."""
 DIAL_S = 10.0
 """How long a caller waits for the welcome, from the first packet."""
+HOLD_S = 0.02
+"""How long what was heard may wait to be stored and acknowledged."""
+UNBIND_S = 1.0
+"""How long a port may take to be closed."""
 GOODBYE_MS = 2_000
 """How long a closed link may take to get its last frames out."""
 
 # Other work gets its turn even when a peer floods this one with frames.
 _FRAMES_A_TURN = 256
+_IN = int(zmq.POLLIN)
 _WATCHED = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     | zmq.EVENT_CONNECTED
+    | zmq.EVENT_ACCEPTED
     | zmq.EVENT_HANDSHAKE_SUCCEEDED
     | zmq.EVENT_DISCONNECTED
     | zmq.EVENT_CLOSED
@@ -92,20 +104,33 @@ _WATCHED = (
 
 @dataclass(frozen=True)
 class Dial:
-    """How a caller reaches a callee, and what it says first."""
+    """How a caller reaches a callee, and what it says first.
+
+    It waits ``dial_s`` seconds for the welcome and then, while it rings, a
+    little longer than ``ring_s``.
+    """
 
     host: str
     port: int
     key: bytes
     hello: Hello
+    ring_s: float = RING_S
+    dial_s: float = DIAL_S
 
 
 @dataclass(frozen=True)
 class Listen:
-    """Where a callee waits: ``port`` 0 means any that is free."""
+    """Where a callee waits: ``port`` 0 means any that is free.
+
+    ``known`` says of a conversation's id whether it has been used; it rings
+    for ``ring_s`` seconds, and a caller has ``hello_s`` to say hello.
+    """
 
     name: str
     port: int
+    known: Callable[[bytes], bool]
+    ring_s: float = RING_S
+    hello_s: float = HELLO_DEADLINE_S
 
 
 class LinkOver(Exception):
@@ -136,16 +161,21 @@ class Receiver(threading.Thread):
         self._mailbox = mailbox
         self._notices = notices
         self._link = Link(Role.CALLER if isinstance(end, Dial) else Role.CALLEE)
-        self._deadline = Deadline(DIAL_S if isinstance(end, Dial) else None)
+        self._deadline = Deadline(end.dial_s if isinstance(end, Dial) else None)
         self._inbound: Inbound | None = None
         self._other = end.hello.callee if isinstance(end, Dial) else ""
         self._hello = end.hello if isinstance(end, Dial) else None
         self._window = 0
         self._unsent: deque[bytes] = deque()
+        self._held: list[Heard] = []
+        self._ack: Ack | None = None
+        self._held_octets = 0
+        self._held_until = Deadline(None)
         self._leaving = False
         self._greeted = False
         self.ready = threading.Event()
         self._knocker = ""
+        self._connections: set[int] = set()
         self._connection: int | None = None
         self._here = self._there = "?"
 
@@ -153,44 +183,56 @@ class Receiver(threading.Thread):
         """Serve the link until it is over, then close every socket of it."""
         error: LandlineError | None = ConversationBroken("the program is ending")
         try:
-            self._open()
-            try:
-                self._serve()
-            finally:
-                self._close()
+            with ExitStack() as sockets:
+                self._open(sockets)
+                self._serve(sockets)
         except LinkOver as over:
             error = over.error
         except LandlineError as failed:
             error = failed
         except zmq.ContextTerminated:
             pass
+        except Exception as failed:  # noqa: BLE001 - whatever it is, the application is told
+            error = self._broken(f"an error in this program: {failed!r}")
+            error.__cause__ = failed
         finally:
+            self._tell_sender()
             self._mailbox.put(LinkGone(error))
             self.ready.set()
 
-    def _open(self) -> None:
-        self._pair = pair = self._context.socket(zmq.PAIR)
-        self._control = self._context.socket(zmq.PAIR)
+    def _open(self, sockets: ExitStack) -> None:
+        self._pair = pair = sockets.enter_context(self._context.socket(zmq.PAIR))
+        self._control = sockets.enter_context(self._context.socket(zmq.PAIR))
         pair.linger = GOODBYE_MS
         pair.ipv6 = True
         pair.immediate = True
         pair.reconnect_ivl = -1
-        pair.maxmsgsize = LINK_FRAME_MAX
+        pair.maxmsgsize = LINK_FRAME_MAX + CURVE_OCTETS
         pair.heartbeat_ivl = HEARTBEAT_INTERVAL_MS
         pair.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
         pair.curve_secretkey = self._key.secret
-        self._monitor = pair.get_monitor_socket(_WATCHED)
+        self._monitor = sockets.enter_context(pair.get_monitor_socket(_WATCHED))
+        sockets.callback(self._end_monitor)
         self._control.rcvhwm = 0
         self._control.connect(self._control_address)
         self.ready.set()
 
-    def _close(self) -> None:
-        self._pair.disable_monitor()
-        for each in (self._pair, self._monitor, self._control):
-            each.close()
+    def _end_monitor(self) -> None:
+        with suppress(zmq.ContextTerminated):
+            self._pair.disable_monitor()
 
-    def _serve(self) -> None:
-        self._start()
+    def _end_listening(self) -> None:
+        """Close the port and see it closed: the next link binds it at once."""
+        patience = Deadline(UNBIND_S)
+        with suppress(zmq.ContextTerminated):
+            self._pair.unbind(self._pair.getsockopt_string(zmq.LAST_ENDPOINT))
+            while self._monitor.poll(patience.remaining_ms()) and not patience.expired:
+                event = parse_monitor_message(self._monitor.recv_multipart())["event"]
+                if event == zmq.EVENT_CLOSED:
+                    return
+
+    def _serve(self, sockets: ExitStack) -> None:
+        self._start(sockets)
         poller = zmq.Poller()
         for each in (self._pair, self._control, self._monitor):
             poller.register(each, zmq.POLLIN)
@@ -199,11 +241,11 @@ class Receiver(threading.Thread):
             if stuck != bool(self._unsent):
                 stuck = not stuck
                 poller.modify(self._pair, zmq.POLLIN | (zmq.POLLOUT if stuck else 0))
-            ready = dict(poller.poll(self._deadline.remaining_ms()))
-            if not ready and self._deadline.expired:
-                self._too_late()
+            ready = dict(poller.poll(self._patience_ms()))
+            if self._held and self._held_until.expired:
+                self._tell_sender()
             # The wire before the monitor: what came before a disconnection counts.
-            if ready.get(self._pair, 0) & zmq.POLLIN:
+            if self._pair in ready:
                 self._take_wire()
             if self._control in ready:
                 self._take_control()
@@ -211,8 +253,32 @@ class Receiver(threading.Thread):
                 self._flush()
             if self._monitor in ready:
                 self._take_monitor()
+            # After what has come, and however much of it comes.
+            if self._deadline.expired:
+                self._too_late()
 
-    def _start(self) -> None:
+    def _patience_ms(self) -> int | None:
+        return (self._held_until if self._held else self._deadline).remaining_ms()
+
+    def _hold(self, heard: Heard) -> None:
+        """Keep what was heard for a moment: the sender stores several at once.
+
+        The reply, if the application has one, goes out before that.
+        """
+        if not self._held:
+            self._held_until = Deadline(HOLD_S)
+        self._held.append(heard)
+        self._held_octets += heard.octets
+        if self._held_octets >= WINDOW // 8 or type(heard.items[-1]) is Bye:
+            self._tell_sender()
+
+    def _tell_sender(self) -> None:
+        for letter in self._held:
+            self._mailbox.put(letter)
+        self._held.clear()
+        self._held_octets = 0
+
+    def _start(self, sockets: ExitStack) -> None:
         if isinstance(self._end, Dial):
             self._pair.curve_serverkey = self._end.key
             self._pair.curve_publickey = self._key.public
@@ -225,7 +291,9 @@ class Receiver(threading.Thread):
         else:
             self._pair.curve_server = True
             self._pair.zap_domain = ZAP_DOMAIN
-            self._notices.put(Bound(self._bind(self._end.port)))
+            port = self._bind(self._end.port)
+            sockets.callback(self._end_listening)
+            self._notices.put(Bound(port))
 
     def _bind(self, port: int) -> int:
         try:
@@ -241,13 +309,20 @@ class Receiver(threading.Thread):
     # -- what comes from the wire -------------------------------------------
 
     def _take_wire(self) -> None:
+        try:
+            self._take_frames()
+        finally:
+            if self._ack is not None:
+                self._mailbox.put(Acked(self._ack))
+                self._ack = None
+
+    def _take_frames(self) -> None:
         for _ in range(_FRAMES_A_TURN):
-            try:
-                part = self._pair.recv(zmq.NOBLOCK, copy=self._greeted)
-            except zmq.Again:
+            if not _readable(self._pair):
                 return
+            part = self._pair.recv(zmq.NOBLOCK, copy=self._greeted)
             try:
-                if self._pair.rcvmore:
+                if self._pair.get(zmq.RCVMORE):
                     raise RemoteProtocolError(FailCode.MALFORMED, "a frame has one part")
                 if isinstance(part, zmq.Frame):
                     self._note_knocker(part)
@@ -255,6 +330,11 @@ class Receiver(threading.Thread):
                 self._take_frame(self._link.receive(part))
             except RemoteProtocolError as error:
                 self._fail(error)
+
+    def _note_ack(self, ack: Ack) -> None:
+        """Keep the one ack of this turn that says most: a flood of them is one letter."""
+        if self._ack is None or (self._ack.upto, self._ack.window) < (ack.upto, ack.window):
+            self._ack = ack
 
     def _note_knocker(self, first: zmq.Frame) -> None:
         """Keep who sent the first frame, by the gate's word, and on which connection."""
@@ -268,7 +348,7 @@ class Receiver(threading.Thread):
             case Batch():
                 self._hear(frame)
             case Ack():
-                self._mailbox.put(Acked(frame))
+                self._note_ack(frame)
             case Hello():
                 self._greet(frame)
             case Welcome():
@@ -286,36 +366,42 @@ class Receiver(threading.Thread):
         assert self._inbound is not None
         before = self._inbound.octets
         items = self._inbound.hear(batch)
+        if not items:
+            return  # heard before; it costs nobody any memory
         upto, octets = self._inbound.heard, self._inbound.octets - before
-        # The journal's copy first: the sender works while the application reads.
-        self._mailbox.put(Heard(items, upto, octets, self._inbound.digest))
-        notices, other = self._notices, self._other
-        for number, item in enumerate(items, upto - len(items) + 1):
-            if type(item) is Text:
-                notices.put(Message(other, item.text, number, item.at))
-            else:
-                notices.put(SaidBye(other, item.at))
-        notices.put(BatchRead(octets))
+        other = self._other
+        events: list[Event] = [
+            Message(other, item.text, number, item.at)
+            if type(item) is Text
+            else SaidBye(other, item.at)
+            for number, item in enumerate(items, upto - len(items) + 1)
+        ]
+        self._notices.put(Arrived(events, octets))
+        self._hold(Heard(items, upto, octets, self._inbound.digest))
 
     def _greet(self, hello: Hello) -> None:
         assert isinstance(self._end, Listen)
-        refusal = _refusal(hello, self._knocker, self._end.name)
+        try:
+            refusal = _refusal(hello, self._knocker, self._end)
+        except JournalUnusable:
+            self._send(Refuse(FailCode.STORAGE, "the other side cannot store messages"))
+            raise
         if refusal is not None:
             self._send(refusal)
             raise LinkOver(self._broken(refusal.say))
         self._hello, self._other = hello, hello.caller
         self._send(Welcome(VERSION, hello.conversation, 1, WINDOW))
-        self._deadline = Deadline(RING_S)
+        self._deadline = Deadline(self._end.ring_s)
         self._notices.put(Knocked(hello))
 
     def _welcomed(self, welcome: Welcome) -> None:
-        assert self._hello is not None
+        assert isinstance(self._end, Dial) and self._hello is not None
         fits = (VERSION, self._hello.conversation, 1)
         if (welcome.version, welcome.conversation, welcome.resume) != fits:
             raise RemoteProtocolError(FailCode.UNEXPECTED, "the welcome does not fit the hello")
         self._window = welcome.window
         # The callee says when it has rung long enough; this is for one that does not.
-        self._deadline = Deadline(RING_S + HELLO_DEADLINE_S)
+        self._deadline = Deadline(self._end.ring_s + HELLO_DEADLINE_S)
         self._notices.put(Rang())
 
     def _opened(self) -> None:
@@ -345,11 +431,8 @@ class Receiver(threading.Thread):
     # -- what comes from the sender -----------------------------------------
 
     def _take_control(self) -> None:
-        while not self._leaving:
-            try:
-                octets = self._control.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+        while not self._leaving and _readable(self._control):
+            octets = self._control.recv(zmq.NOBLOCK)
             if octets == HANG_UP:
                 self._leave()
             elif self._link.state is not LinkState.CLOSED:
@@ -398,6 +481,10 @@ class Receiver(threading.Thread):
                 self._take_caller_event(event["event"], event["value"], self._end)
             else:
                 self._take_callee_event(event["event"], event["value"])
+        # Strangers come and go on the same port, and a descriptor is used again:
+        # only that the caller's is open now tells.
+        if self._connection is not None and self._connection not in self._connections:
+            self._lost()
 
     def _take_caller_event(self, event: int, value: int, dial: Dial) -> None:
         if event == zmq.EVENT_CONNECTED:
@@ -415,11 +502,13 @@ class Receiver(threading.Thread):
             raise LinkOver(self._unreachable())
 
     def _take_callee_event(self, event: int, value: int) -> None:
+        assert isinstance(self._end, Listen)
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED and self._link.state is LinkState.START:
-            self._deadline = Deadline(HELLO_DEADLINE_S)
-        # Strangers come and go on the same port; only the caller's connection counts.
-        elif event == zmq.EVENT_DISCONNECTED and value == self._connection:
-            self._lost()
+            self._deadline = Deadline(self._end.hello_s)
+        elif event == zmq.EVENT_ACCEPTED:
+            self._connections.add(value)
+        elif event == zmq.EVENT_DISCONNECTED:
+            self._connections.discard(value)
 
     def _lost(self) -> None:
         while self._pair.poll(0):
@@ -437,6 +526,7 @@ class Receiver(threading.Thread):
         if self._link.role is Role.CALLEE:
             self._send(Decline(FailCode.NO_ANSWER, ""))
             raise LinkOver(NoAnswer(f"you did not answer the call of {visible(self._other)}"))
+        self._send(Fail(FailCode.NO_ANSWER, ""))
         raise LinkOver(NoAnswer(f"{self._other} does not answer; try again later"))
 
     def _unreachable(self) -> LandlineError:
@@ -454,15 +544,20 @@ class Receiver(threading.Thread):
         return Offline(f"the call with {visible(self._other) or 'a caller'} ended: {say}")
 
 
-def _refusal(hello: Hello, knocker: str, name: str) -> Refuse | None:
+def _readable(each: "zmq.Socket[bytes]") -> bool:
+    # Cheaper than the exception for a recv that would block.
+    return bool(int(each.get(zmq.EVENTS)) & _IN)
+
+
+def _refusal(hello: Hello, knocker: str, end: Listen) -> Refuse | None:
     """Say why a hello cannot be welcomed, if so."""
     try:
         choose_version(hello)
     except RemoteProtocolError as error:
         return Refuse(error.code, str(error))
-    if (hello.caller, hello.callee) != (knocker, name):
+    if (hello.caller, hello.callee) != (knocker, end.name):
         return Refuse(FailCode.WRONG_NAME, "the names are not those that the broker knows")
-    if hello.resume != 1:
+    if hello.resume != 1 or end.known(hello.conversation):
         return Refuse(FailCode.UNKNOWN_CONVERSATION, "this conversation is not known here")
     return None
 

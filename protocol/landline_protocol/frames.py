@@ -166,9 +166,10 @@ KINDS: dict[type[ControlFrame], Kind] = {
 }
 
 _encoder = msgspec.msgpack.Encoder()
-_decoders = {kind: msgspec.msgpack.Decoder(frame) for frame, kind in KINDS.items()}
+_decoders = {int(kind): msgspec.msgpack.Decoder(frame) for frame, kind in KINDS.items()}
 _items = msgspec.msgpack.Decoder(Annotated[list[Item], Meta(min_length=1)])
 _raw_items = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_BATCH = int(Kind.BATCH)
 _BATCH_HEAD = struct.Struct(">BQ")
 # How long the head of a MessagePack array is, by its first octet (fixarray,
 # array 16); array 32 is never needed for BATCH_ITEMS_MAX items, thus malformed.
@@ -202,8 +203,8 @@ def decode(octets: bytes) -> Frame:
     if len(octets) > LINK_FRAME_MAX:
         raise RemoteProtocolError(FailCode.TOO_LARGE, "the frame is too large")
     try:
-        kind = Kind(octets[0])
-        return _decode_batch(octets) if kind is Kind.BATCH else _decoders[kind].decode(octets[1:])
+        kind = octets[0]
+        return _decode_batch(octets) if kind == _BATCH else _decoders[kind].decode(octets[1:])
     except RemoteProtocolError:
         raise
     except (ValueError, LookupError, struct.error, RecursionError) as error:

@@ -53,7 +53,7 @@ class Direction(Enum):
     RECEIVED = auto()
 
 
-Move = tuple[Direction, Kind]
+Move = tuple[Direction, int]
 Table = dict[LinkState, dict[Move, LinkState]]
 
 _SENT, _RECEIVED = Direction.SENT, Direction.RECEIVED
@@ -136,7 +136,7 @@ class Link:
         Raises:
             LocalProtocolError: not in this state.
         """
-        self._move(_SENT, Kind(octets[0]))
+        self._move(_SENT, octets[0])
         return octets
 
     def receive(self, octets: bytes) -> Frame:
@@ -150,7 +150,7 @@ class Link:
             raise LocalProtocolError("this link has failed")
         try:
             frame = decode(octets)
-            self._move(_RECEIVED, Kind(octets[0]))
+            self._move(_RECEIVED, octets[0])
         except RemoteProtocolError:
             self.state = LinkState.ERROR
             raise
@@ -170,12 +170,14 @@ class Link:
                 return encode(frame)
         return None
 
-    def _move(self, direction: Direction, kind: Kind) -> None:
+    def _move(self, direction: Direction, kind: int) -> None:
         following = TABLES[self.role][self.state].get((direction, kind))
         if following is not None:
             self.state = self._last = following
             return
-        text = f"{kind.name.lower()} {direction.name.lower()} in state {self.state.name.lower()}"
+        text = (
+            f"{Kind(kind).name.lower()} {direction.name.lower()} in state {self.state.name.lower()}"
+        )
         if direction is _SENT:
             raise LocalProtocolError(text)
         raise RemoteProtocolError(FailCode.UNEXPECTED, text)
