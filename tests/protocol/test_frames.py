@@ -206,7 +206,9 @@ def test_the_longest_text_passes_whatever_its_script(text: str) -> None:
     assert frame.items == [Text(AT_MAX_MS, text)]
 
 
-@pytest.mark.parametrize("text", ["x" * (TEXT_MAX + 1), "é" * (TEXT_MAX // 2 + 1), "☎" * 21_846])
+@pytest.mark.parametrize(
+    "text", ["x" * (TEXT_MAX + 1), "é" * (TEXT_MAX // 2 + 1), "☎" * 21_846, "\N{BELL}" * 16_385]
+)
 def test_a_longer_text_is_too_large_whatever_its_script(text: str) -> None:
     assert refusal(batch_of(1, Text(0, text))) is FailCode.TOO_LARGE
 
@@ -240,6 +242,12 @@ def test_array_16_is_taken_for_any_count_and_array_32_for_none(batch: list[Text]
     longer_head = HEAD + b"\xdd" + len(batch).to_bytes(4, "big") + encoded
     assert decode(long_head) == Batch(1, list(batch), encoded)
     assert refusal(longer_head) is FailCode.MALFORMED
+
+
+@pytest.mark.parametrize(("count", "head"), [(15, b"\x9f"), (16, b"\xdc\x00\x10")])
+def test_a_batch_is_written_with_the_shorter_head(count: int, head: bytes) -> None:
+    item = encode_item(Text(0, "x"))
+    assert encode_batch(1, [item] * count) == HEAD + head + item * count
 
 
 def longer_forms(item: Text) -> st.SearchStrategy[bytes]:

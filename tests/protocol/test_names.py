@@ -85,6 +85,12 @@ def test_a_password_has_its_length(text: str) -> None:
         canonical_password(text)
 
 
+def test_the_length_is_that_of_the_normal_form() -> None:
+    with pytest.raises(InvalidPassword):
+        canonical_password("a\N{COMBINING DIAERESIS}" * (PASSWORD_MIN - 1))
+    canonical_password("a\N{COMBINING DIAERESIS}" * PASSWORD_MAX)
+
+
 def test_a_surrogate_is_no_text() -> None:
     with pytest.raises(InvalidPassword, match="Unicode") as caught:
         canonical_password("secret \ud800 secret")
