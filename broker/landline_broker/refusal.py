@@ -34,7 +34,7 @@ _WORDS: Final[dict[type[errors.StoreError], tuple[ErrorCode, str, float | None]]
     ),
     errors.NotLoggedIn: (
         ErrorCode.NOT_LOGGED_IN,
-        "log in first: landline login NAME",
+        "log in first: landline login NAME (or, if you are new: landline register NAME)",
         None,
     ),
     errors.Revoked: (
@@ -44,7 +44,7 @@ _WORDS: Final[dict[type[errors.StoreError], tuple[ErrorCode, str, float | None]]
     ),
     errors.NameTaken: (
         ErrorCode.NAME_TAKEN,
-        "that name is taken; choose another",
+        "that name is taken; choose another, or if it is yours: landline login NAME",
         None,
     ),
     errors.UnknownUser: (
@@ -54,7 +54,7 @@ _WORDS: Final[dict[type[errors.StoreError], tuple[ErrorCode, str, float | None]]
     ),
     errors.Offline: (
         ErrorCode.OFFLINE,
-        "that user is not waiting for callers; try again later",
+        "that user is not waiting for callers; ask them to run: landline wait",
         None,
     ),
     errors.Engaged: (
