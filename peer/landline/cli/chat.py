@@ -84,7 +84,9 @@ class Chat:
             on_text_changed=self._typed,
             read_only=Condition(lambda: self._said_bye),
         )
-        self._screen = _screen(self._buffer, self._rows_under_way, self._toolbar, self._keys())
+        self._screen = _screen(
+            self._buffer, self._rows_under_way, self._prompt, self._toolbar, self._keys()
+        )
 
     def run(self) -> Ended:
         """Show the conversation until it ends."""
@@ -251,6 +253,9 @@ class Chat:
         ]
         return "\n".join(rows)
 
+    def _prompt(self) -> AnyFormattedText:
+        return "" if self._said_bye else "> "
+
     def _toolbar(self) -> AnyFormattedText:
         if self._note:
             return f" {self._note}"
@@ -286,10 +291,11 @@ def _now() -> str:
 def _screen(
     buffer: Buffer,
     above: Callable[[], AnyFormattedText],
+    prompt: Callable[[], AnyFormattedText],
     toolbar: Callable[[], AnyFormattedText],
     keys: KeyBindings,
 ) -> Application[Ended]:
-    typing = BufferControl(buffer, input_processors=[BeforeInput("> ")])
+    typing = BufferControl(buffer, input_processors=[BeforeInput(prompt)])
     rows = HSplit(
         [
             ConditionalContainer(

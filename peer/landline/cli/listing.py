@@ -1,5 +1,6 @@
 """What ``who`` and ``history`` print. Plain text: no table library is needed."""
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def history(me: str, records: Iterable["Record"], output: Output) -> int:
         if output.json:
             output.put(_object(me, record))
         else:
-            click.echo(_line(me, record))
+            sys.stdout.write(f"{_line(me, record)}\n")
     return count
 
 

@@ -13,6 +13,7 @@ from landline import __version__
 from landline.cli.ending import Interrupted, status_of
 from landline.cli.options import Settings, common
 from landline.cli.output import Output
+from landline.visible import visible
 
 _EPILOG = """\b
 First steps (an invite is what 'landline-broker serve' prints):
@@ -256,7 +257,7 @@ def history(settings: Settings, name: str) -> None:
         records = peer.history(name)
         me = peer.home.remembered.name or ""
         if listing.history(me, records, output) == 0 and not output.json:
-            click.echo(f"nothing has been said between you and {name} here", err=True)
+            click.echo(f"nothing has been said between you and {visible(name)} here", err=True)
 
 
 @landline.command(

@@ -37,7 +37,8 @@ class Settings:
     @property
     def broker(self) -> str | None:
         broker: str | None = self._value("broker")
-        return broker
+        # The whole line that the broker prints will do.
+        return broker if broker is None else broker.strip().removeprefix("ready ")
 
     @property
     def json(self) -> bool:

@@ -31,7 +31,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -99,7 +99,9 @@ class Output:
 
     def notice(self, say: str) -> None:
         """Tell something that the user may want to know."""
-        self.tell("notice", visible(say), say=say)
+        # The thread that has something to say does not end because nobody reads.
+        with suppress(OSError):
+            self.tell("notice", visible(say), say=say)
 
     def message(self, message: "Message") -> None:
         """Put what the other said on stdout; ``flush`` follows."""

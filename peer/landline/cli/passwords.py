@@ -15,12 +15,12 @@ def password_of(name: str, *, from_stdin: bool, new: bool) -> str:
     """Return the password of a user; a ``new`` one is asked for twice.
 
     Raises:
-        InvalidInput: there is none, or it is no text.
+        InvalidInput: there is none, or nobody can have such a password.
     """
     if from_stdin:
-        return _from_stdin()
+        return _checked(_from_stdin())
     if password := os.environ.get(VARIABLE):
-        return password
+        return _checked(password)
     if not os.isatty(0):
         raise InvalidInput(
             f"no password: give --password-stdin and write it to stdin, set {VARIABLE}, or run"
@@ -31,15 +31,22 @@ def password_of(name: str, *, from_stdin: bool, new: bool) -> str:
 
 def asked(name: str, *, new: bool) -> str:
     """Ask for a password on the terminal; it is not shown."""
-    prompt = f"New password for {name}" if new else f"Password of {name}"
     answer: str = click.prompt(
-        prompt,
+        f"New password for {name}" if new else f"Password of {name}",
         hide_input=True,
         err=True,
         confirmation_prompt="The same again" if new else False,
-        value_proc=_checked if new else None,
+        value_proc=_checked_at_once,
     )
     return answer
+
+
+def _checked_at_once(password: str) -> str:
+    try:
+        return _checked(password)
+    except InvalidInput as error:
+        # The prompt says so and asks again.
+        raise click.UsageError(str(error)) from None
 
 
 def _checked(password: str) -> str:
@@ -48,7 +55,7 @@ def _checked(password: str) -> str:
     try:
         canonical_password(password)
     except InvalidPassword as error:
-        raise click.UsageError(str(error)) from None
+        raise InvalidInput(str(error)) from None
     return password
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from landline.conversation import Conversation
 
 BYE = "bye"
+FAREWELL_S = 1.0
+"""How long what was read from stdin may take to be said when the program is being ended."""
 _LUMP = 256
 
 
@@ -40,6 +42,13 @@ def converse(talk: "Conversation", said: "Input", output: "Output") -> None:
                 for event in lump:
                     tell(event, output)
                 output.flush()
+        except BaseException:
+            bell.ring()
+            speaker.join(FAREWELL_S)
+            if speaker.is_alive():
+                # It waits for room that the other side does not make.
+                talk.hang_up()
+            raise
         finally:
             bell.ring()
             speaker.join()
