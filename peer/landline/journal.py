@@ -7,7 +7,7 @@ thread at a time. It knows nothing of links, windows or acknowledgements.
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +33,12 @@ CREATE TABLE messages (
     PRIMARY KEY (conversation, mine, number)
 ) WITHOUT ROWID;
 """
+
+
+_STORE = (
+    "INSERT INTO messages (conversation, place, mine, number, at_ms, text)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
 class Row(NamedTuple):
@@ -106,19 +112,22 @@ class Journal:
         """Store messages, all of them or none, in the order in which they are given."""
         placed = [(conversation, place, *row) for place, row in enumerate(rows, self._place)]
         with self._explained():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany(
-                    "INSERT INTO messages (conversation, place, mine, number, at_ms, text)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    placed,
-                )
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+            if len(placed) == 1:
+                # A statement is a transaction, too, and costs half of one.
+                self._db.execute(_STORE, placed[0])
+            else:
+                self._store_together(placed)
         self._place += len(placed)
+
+    def _store_together(self, placed: Sequence[tuple[object, ...]]) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany(_STORE, placed)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
     def confirm(self, conversation: int, upto: int) -> None:
         """Note that the other side has stored what was said here up to a number."""

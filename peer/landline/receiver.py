@@ -89,7 +89,6 @@ GOODBYE_MS = 2_000
 
 # Other work gets its turn even when a peer floods this one with frames.
 _FRAMES_A_TURN = 256
-_IN = int(zmq.POLLIN)
 _WATCHED = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
@@ -269,7 +268,7 @@ class Receiver(threading.Thread):
             self._held_until = Deadline(HOLD_S)
         self._held.append(heard)
         self._held_octets += heard.octets
-        if self._held_octets >= WINDOW // 8 or type(heard.items[-1]) is Bye:
+        if self._held_octets >= WINDOW // 8 or Bye in map(type, heard.items):
             self._tell_sender()
 
     def _tell_sender(self) -> None:
@@ -317,19 +316,28 @@ class Receiver(threading.Thread):
                 self._ack = None
 
     def _take_frames(self) -> None:
+        """Take what has come, up to the first frame that is not an ack.
+
+        To look whether another is there costs more than the next turn.
+        """
         for _ in range(_FRAMES_A_TURN):
-            if not _readable(self._pair):
-                return
-            part = self._pair.recv(zmq.NOBLOCK, copy=self._greeted)
             try:
-                if self._pair.get(zmq.RCVMORE):
-                    raise RemoteProtocolError(FailCode.MALFORMED, "a frame has one part")
-                if isinstance(part, zmq.Frame):
-                    self._note_knocker(part)
-                    part = part.bytes
-                self._take_frame(self._link.receive(part))
+                part = self._pair.recv(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            try:
+                self._take_part(part)
             except RemoteProtocolError as error:
                 self._fail(error)
+            if self._ack is None:
+                return
+
+    def _take_part(self, part: zmq.Frame) -> None:
+        if part.more:
+            raise RemoteProtocolError(FailCode.MALFORMED, "a frame has one part")
+        if not self._greeted:
+            self._note_knocker(part)
+        self._take_frame(self._link.receive(part.bytes))
 
     def _note_ack(self, ack: Ack) -> None:
         """Keep the one ack of this turn that says most: a flood of them is one letter."""
@@ -431,12 +439,11 @@ class Receiver(threading.Thread):
     # -- what comes from the sender -----------------------------------------
 
     def _take_control(self) -> None:
-        while not self._leaving and _readable(self._control):
-            octets = self._control.recv(zmq.NOBLOCK)
-            if octets == HANG_UP:
-                self._leave()
-            elif self._link.state is not LinkState.CLOSED:
-                self._forward(octets)
+        octets = self._control.recv(zmq.NOBLOCK)
+        if octets == HANG_UP:
+            self._leave()
+        elif self._link.state is not LinkState.CLOSED and not self._leaving:
+            self._forward(octets)
 
     def _forward(self, octets: bytes) -> None:
         self._put_on_wire(self._link.forward(octets))
@@ -542,11 +549,6 @@ class Receiver(threading.Thread):
         if self._inbound is not None:
             return ConversationBroken(say)
         return Offline(f"the call with {visible(self._other) or 'a caller'} ended: {say}")
-
-
-def _readable(each: "zmq.Socket[bytes]") -> bool:
-    # Cheaper than the exception for a recv that would block.
-    return bool(int(each.get(zmq.EVENTS)) & _IN)
 
 
 def _refusal(hello: Hello, knocker: str, end: Listen) -> Refuse | None:

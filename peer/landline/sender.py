@@ -118,13 +118,12 @@ class Sender(threading.Thread):
 
     def _letters(self) -> list[Letter]:
         """Wait for letters; an empty list says that none came for a while."""
-        letters: list[Letter] = []
         try:
-            letters.append(self._mailbox.get(timeout=SETTLE_S if self._unsettled else None))
-            while len(letters) < _LETTERS_A_TURN:
-                letters.append(self._mailbox.get_nowait())
+            letters = [self._mailbox.get(timeout=SETTLE_S if self._unsettled else None)]
         except Empty:
-            pass
+            return []
+        while len(letters) < _LETTERS_A_TURN and not self._mailbox.empty():
+            letters.append(self._mailbox.get())
         return letters
 
     def _turn(self, letters: list[Letter]) -> None:

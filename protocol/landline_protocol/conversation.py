@@ -9,7 +9,7 @@ Nothing here knows about links, time or storage.
 
 import hashlib
 from collections import deque
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 from landline_protocol.errors import FailCode, LocalProtocolError, RemoteProtocolError
 from landline_protocol.frames import (
@@ -26,7 +26,7 @@ from landline_protocol.limits import BATCH_ITEMS_MAX, BATCH_MAX, TEXT_MAX
 from landline_protocol.link import Role
 
 
-class OutboundState(Enum):
+class OutboundState(IntEnum):
     """What this side may still say."""
 
     OPEN = auto()
@@ -35,7 +35,7 @@ class OutboundState(Enum):
     ERROR = auto()
 
 
-class OutboundMove(Enum):
+class OutboundMove(IntEnum):
     """What happens to the outbound direction."""
 
     SAY = auto()
@@ -59,7 +59,7 @@ OUTBOUND: dict[OutboundState, dict[OutboundMove, OutboundState]] = {
 }
 
 
-class InboundState(Enum):
+class InboundState(IntEnum):
     """What the other side may still say."""
 
     OPEN = auto()
@@ -67,7 +67,7 @@ class InboundState(Enum):
     ERROR = auto()
 
 
-class InboundMove(Enum):
+class InboundMove(IntEnum):
     """What happens to the inbound direction."""
 
     HEAR = auto()
@@ -150,8 +150,11 @@ class Outbound:
 
     def batches(self) -> list[bytes]:
         """Return the batches that the window lets go now, ready for the wire."""
-        batches = []
-        while items := self._next_items():
+        batches: list[bytes] = []
+        while self._waiting:
+            items = self._next_items()
+            if not items:
+                break
             batches.append(encode_batch(self.sent + 1, items))
             self.sent += len(items)
         return batches
@@ -288,7 +291,7 @@ class Inbound:
     def _take(self, items: list[Item], octets: list[bytes]) -> None:
         last = items[-1]
         self._move(InboundMove.HEAR_BYE if type(last) is Bye else InboundMove.HEAR)
-        if any(type(item) is Bye for item in items[:-1]):
+        if Bye in map(type, items[:-1]):
             raise _out_of_order("an item after the bye")
         self.octets += sum(map(len, octets))
         if self.octets > self._edge:
@@ -363,7 +366,7 @@ def check_text(text: str) -> None:
 
 def _from(batch: Batch, known: int) -> tuple[list[Item], list[bytes]]:
     """Return the items of a batch after the first ``known``, and their octets."""
-    if known == 0 and not any(type(item) is Bye for item in batch.items):
+    if known == 0 and Bye not in map(type, batch.items):
         return batch.items, [batch.octets]
     return batch.items[known:], split_items(batch)[known:]
 

@@ -5,7 +5,7 @@ machine sees every frame that comes or goes; it holds no items, numbers
 nothing and knows no time.
 """
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 from landline_protocol import VERSION
 from landline_protocol.errors import FailCode, LocalProtocolError, RemoteProtocolError
@@ -23,7 +23,7 @@ from landline_protocol.frames import (
 from landline_protocol.limits import SAY_MAX
 
 
-class Role(Enum):
+class Role(IntEnum):
     """The two ends of a link. The value opens this end's digest (SPEC section 6.6)."""
 
     CALLER = 0
@@ -35,7 +35,7 @@ class Role(Enum):
         return Role.CALLEE if self is Role.CALLER else Role.CALLER
 
 
-class LinkState(Enum):
+class LinkState(IntEnum):
     """Where a link stands."""
 
     START = auto()
@@ -46,7 +46,7 @@ class LinkState(Enum):
     ERROR = auto()
 
 
-class Direction(Enum):
+class Direction(IntEnum):
     """Which way a frame goes, seen from this end."""
 
     SENT = auto()
