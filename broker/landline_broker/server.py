@@ -118,11 +118,13 @@ class Broker:
         if self._store is not None:
             self._store.close()
             self._store = None
+        self.ended.clear()
         return True
 
     def _start(self) -> None:
         settings = self.settings
         self._stopping.clear()
+        self.failed = False
         if prepare_data_dir(settings.data_dir):
             log.warning("%s was open to other users: closed it", settings.data_dir)
         keys = load_or_make_keys(settings.data_dir)

@@ -8,6 +8,8 @@ knows no table. The password in a URL never leaves this module in a text.
 import enum
 import logging
 import random
+import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, Select, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -34,7 +36,7 @@ Values = dict[str, Any]
 
 log = logging.getLogger("landline.sql")
 
-CONNECT_TIMEOUT_S: Final = 3
+CONNECT_TIMEOUT_S: Final = 2
 STATEMENT_TIMEOUT_S: Final = 5
 LOCK_TIMEOUT_S: Final = 2
 TRIES: Final = 8
@@ -123,8 +125,11 @@ class Database:
         self._plain: dict[Any, _Plain] = {}
         self._own = threading.local()
         self._all: set[Connection] = set()
+        self._opening: set[Any] = set()
         self._lock = threading.Lock()
         self._is_given_up = False
+        if not self.is_sqlite:
+            event.listen(self.engine, "do_connect", self._open)
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)!r})"
@@ -195,10 +200,12 @@ class Database:
         """
         with self._lock:
             self._is_given_up = True
-            connections = list(self._all)
-        for connection in connections:
-            with suppress(Exception):  # it may be closing at this very moment
-                _interrupt(connection.connection.dbapi_connection)
+            held, drivers = list(self._all), list(self._opening)
+        for connection in held:
+            with suppress(SQLAlchemyError):  # it may be closing at this very moment
+                drivers.append(connection.connection.dbapi_connection)
+        for driver in drivers:
+            _interrupt(driver)
 
     def _run(self, attempt: Callable[[Connection], T]) -> T:
         lost = False
@@ -264,6 +271,18 @@ class Database:
             self._all.add(connection)
         self._own.connection = connection
         return connection
+
+    def _open(self, dialect: Dialect, _: object, arguments: Any, options: Any) -> Any:
+        """Connect as SQLAlchemy would, but so that ``interrupt`` can break it off."""
+        driver = dialect.loaded_dbapi.connect(*arguments, **options, defer_connect=True)
+        with self._lock:
+            self._opening.add(driver)
+        try:
+            driver.connect()
+        finally:
+            with self._lock:
+                self._opening.discard(driver)
+        return driver
 
     def _close(self, connection: Connection) -> None:
         with self._lock:
@@ -346,12 +365,13 @@ def _tls(options: dict[str, Any]) -> Any:
     return context
 
 
-def _interrupt(connection: Any) -> None:
-    sock = getattr(connection, "_sock", None)
-    if sock is not None:
-        sock.shutdown(2)
-    elif connection is not None and hasattr(connection, "interrupt"):
-        connection.interrupt()
+def _interrupt(driver: Any) -> None:
+    """Make what another thread waits for on a driver's connection fail."""
+    with suppress(OSError, sqlite3.Error):  # it is closed already
+        if isinstance(driver, sqlite3.Connection):
+            driver.interrupt()
+        elif getattr(driver, "_sock", None) is not None:
+            driver._sock.shutdown(socket.SHUT_RDWR)
 
 
 def _fault(error: DBAPIError) -> Fault:

@@ -70,9 +70,11 @@ class Device:
         if self._own is not None:
             self._own.term()
 
-    def connect(self, kind: int = zmq.REQ) -> zmq.Socket[bytes]:
-        """Return another socket that is connected with this device's key."""
+    def connect(self, kind: int = zmq.REQ, **options: Any) -> zmq.Socket[bytes]:
+        """Return another socket, with these options, connected with this device's key."""
         socket = self.bare(kind)
+        for name, value in options.items():
+            setattr(socket, name, value)
         socket.curve_serverkey = self._server
         socket.curve_publickey, socket.curve_secretkey = self.public, self._secret
         socket.connect(self.endpoint)

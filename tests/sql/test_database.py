@@ -15,6 +15,7 @@ from landline_sql import database as module
 from landline_sql.database import Database, parse_url
 from landline_sql.errors import BadDatabase, Unavailable
 from landline_sql.tables import audit, throttle
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -263,16 +264,36 @@ def test_who_waits_for_a_server_that_hangs_can_be_broken_off(
         held.set()
         connection_id(database)
 
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(ask)
-        assert held.wait(10)
-        database.interrupt()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(ask)
+            assert held.wait(10)
+            database.interrupt()
+            with pytest.raises(Unavailable):
+                waiting.result(1)
         with pytest.raises(Unavailable):
-            waiting.result(1)
-    with pytest.raises(Unavailable):
-        connection_id(database)
-    mariadb.resume()
-    database.close()
+            connection_id(database)
+    finally:
+        mariadb.resume()
+        database.close()
+
+
+def test_who_waits_for_a_connection_to_a_server_that_hangs_can_be_broken_off(
+    on_mariadb: str, mariadb: MariaDB
+) -> None:
+    database = Database(parse_url(on_mariadb))
+    mariadb.pause()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(connection_id, database)
+            wait_until(lambda: database._opening, "the connection to be under way")
+            wait_until(lambda: next(iter(database._opening))._sock, "its socket")
+            database.interrupt()
+            with pytest.raises(Unavailable):
+                waiting.result(1)
+    finally:
+        mariadb.resume()
+        database.close()
 
 
 def test_sqlite_keeps_its_promises_through_a_power_cut(sqlite_url: str) -> None:
