@@ -1,0 +1,155 @@
+"""Round trips of 100 bytes: the public API against a raw PAIR with CURVE.
+
+Both ends are processes of their own. With two CPUs each gets one, because a
+round trip on one CPU is another figure than one between two. The two kinds
+take turns, round by round, so that both meet the same machine.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import zmq
+
+from landline import Peer
+from tests.bench.brokers import PASSWORD, serving
+
+ROUNDS = 5
+TRIPS = 2_000
+WARM_UP = 200
+TEXT = "x" * 100
+
+
+def main() -> list[tuple[str, str, str]]:
+    """Measure, and return rows of (figure, value, wanted)."""
+    raw: list[float] = []
+    api: list[float] = []
+    with raw_pair() as raw_trip, conversation() as api_trip:
+        for trip in (raw_trip, api_trip):
+            timed(trip, WARM_UP)
+        for _ in range(ROUNDS):
+            raw += timed(raw_trip, TRIPS)
+            api += timed(api_trip, TRIPS)
+    rows = [("raw PAIR + CURVE, p50 / p99 [µs]", _both(raw), "")]
+    rows.append(("chat through the API, p50 / p99 [µs]", _both(api), ""))
+    ratio = statistics.median(api) / statistics.median(raw)
+    rows.append(("round trip, API / raw, p50", f"{ratio:.2f}", "at most 2.50"))
+    return rows
+
+
+def timed(trip: Callable[[], None], count: int) -> list[float]:
+    """Return how long each of ``count`` trips took, in seconds."""
+    times = []
+    for _ in range(count):
+        start = time.perf_counter()
+        trip()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+@contextmanager
+def raw_pair() -> Iterator[Callable[[], None]]:
+    """Yield a round trip over a bare PAIR with CURVE, the echo in another process."""
+    with _echo("raw") as (echo, context):
+        port, key = echo.stdout.readline().split()  # type: ignore[union-attr]  # it is a pipe
+        public, secret = zmq.curve_keypair()
+        with context.socket(zmq.PAIR) as pair:
+            pair.curve_serverkey = key.encode()
+            pair.curve_publickey, pair.curve_secretkey = public, secret
+            pair.connect(f"tcp://127.0.0.1:{port}")
+            octets = TEXT.encode()
+
+            def trip() -> None:
+                pair.send(octets)
+                pair.recv()
+
+            yield trip
+            pair.send(b"")
+
+
+@contextmanager
+def conversation() -> Iterator[Callable[[], None]]:
+    """Yield a round trip through the public API, the echo in another process."""
+    with (
+        serving() as (invite, directory),
+        _echo("api", invite, str(directory / "bob")) as (echo, _),
+    ):
+        echo.stdout.readline()  # type: ignore[union-attr]  # it waits now
+        with Peer(directory / "alice", invite) as alice:
+            alice.register("alice", PASSWORD)
+            alice.login("alice", PASSWORD)
+            with alice.call("bob") as talk:
+                messages = talk.messages()
+
+                def trip() -> None:
+                    talk.send(TEXT)
+                    next(messages)
+
+                yield trip
+
+
+@contextmanager
+def _echo(
+    *arguments: str,
+) -> Iterator[tuple[subprocess.Popen[str], zmq.Context[zmq.Socket[bytes]]]]:
+    command = [sys.executable, "-m", "tests.bench.round_trip", *arguments]
+    with (
+        zmq.Context() as context,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as echo,
+    ):
+        yield echo, context
+
+
+def _raw_echo() -> None:
+    public, secret = zmq.curve_keypair()
+    with zmq.Context() as context, context.socket(zmq.PAIR) as pair:
+        pair.curve_server = True
+        pair.curve_secretkey = secret
+        port = pair.bind_to_random_port("tcp://127.0.0.1")
+        print(port, public.decode(), flush=True)
+        while octets := pair.recv():
+            pair.send(octets)
+
+
+def _api_echo(invite: str, home: str) -> None:
+    with Peer(home, invite) as bob:
+        bob.register("bob", PASSWORD)
+        bob.login("bob", PASSWORD)
+        with bob.wait() as waiting:
+            print("waiting", flush=True)
+            for call in waiting:
+                with call.accept() as talk:
+                    for message in talk.messages():
+                        talk.send(message.text)
+                return
+
+
+def pin(cpu: int) -> None:
+    """Stay on one CPU, where the machine has more than one and lets us choose."""
+    if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
+        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[cpu]})
+
+
+def _both(times: list[float]) -> str:
+    cuts = statistics.quantiles(times, n=100)
+    return f"{cuts[49] * 1e6:.0f} / {cuts[98] * 1e6:.0f}"
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["raw"]:
+            pass  # pin(1)
+            _raw_echo()
+        case ["api", invite, home]:
+            pass  # pin(1)
+            _api_echo(invite, home)
+        case _:
+            pin(0)
+            for row in main():
+                print(*row, sep=" | ")
