@@ -17,6 +17,10 @@ import click
 if TYPE_CHECKING:
     from landline_broker.settings import Settings
 
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # generic since click 8.3 only
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _LOG_LEVELS = ["debug", "info", "warning", "error"]
@@ -48,7 +52,7 @@ _database = click.option(
 )
 
 
-class _Listen(click.ParamType[Any]):
+class _Listen(_ParamType):
     name = "tcp://ADDRESS:PORT"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -60,7 +64,7 @@ class _Listen(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
-class _Host(click.ParamType[Any]):
+class _Host(_ParamType):
     name = "HOST"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -72,7 +76,7 @@ class _Host(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
-class _Name(click.ParamType[Any]):
+class _Name(_ParamType):
     name = "TEXT"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -81,7 +85,7 @@ class _Name(click.ParamType[Any]):
         return self.fail("a broker's name has 1 to 64 printable characters", param, ctx)
 
 
-class _Ports(click.ParamType[Any]):
+class _Ports(_ParamType):
     name = "FIRST-LAST"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:

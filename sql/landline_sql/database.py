@@ -95,7 +95,7 @@ class _Plain:
     fixed: Values
 
     @classmethod
-    def of(cls, statement: Select[*tuple[Any, ...]], engine: Engine) -> "_Plain":
+    def of(cls, statement: "Select[*tuple[Any, ...]]", engine: Engine) -> "_Plain":
         compiled = statement.compile(engine)
         return cls(str(compiled), compiled.positiontup or (), compiled.params)
 
@@ -147,7 +147,7 @@ class Database:
         """
         return self._run(work)
 
-    def first(self, statement: Select[*tuple[Any, ...]], values: Values) -> Sequence[Any] | None:
+    def first(self, statement: "Select[*tuple[Any, ...]]", values: Values) -> Sequence[Any] | None:
         """Return the first row of a query, or None, by the shortest way there is.
 
         Five times as fast as ``read``, for what is asked most: the statement is

@@ -1,8 +1,8 @@
 """How long a login fails: with a wrong password, and with a name that nobody has.
 
 Both distributions should lie on each other: whoever measures answers must not learn
-who is registered. The two kinds take turns, each from a name and an address budget of
-its own so that the throttle stays out of it; figures are milliseconds.
+who is registered. The two kinds take turns; the throttle counts, as it always does, but
+never blocks. Figures are milliseconds.
 
     python tests/bench/login_timing.py [--rounds 200] [--cost 12] [--database URL]
 """
