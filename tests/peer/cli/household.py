@@ -1,0 +1,149 @@
+"""A broker that stands for the session, and the homes of three users who are logged in.
+
+Each test gets fresh copies of the homes it asks for: the device's key and login are the
+same, so that what a test left at the broker is replaced by the next, and the history is
+empty. Commands run as processes with pipes (`start`) or on a terminal (`terminal`).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pexpect
+
+from landline import Peer
+from tests.support.children import DEADLINE, Children, command, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.support.children import Child
+
+USERS = ("alice", "bob", "carol")
+PASSWORD = "correct horse battery"
+LANDLINE = command("landline")
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Street:
+    """The broker's invite and the homes as they were just after login."""
+
+    invite: str
+    homes: Path
+
+    def log_in(self) -> None:
+        """Register everybody and log them in."""
+        for user in USERS:
+            with Peer(self.homes / user, self.invite) as peer:
+                peer.register(user, PASSWORD)
+                peer.login(user, PASSWORD)
+
+
+class Terminal(pexpect.spawn):
+    """A command on a terminal; every wait has a deadline."""
+
+    def __init__(self, argv: Sequence[str], env: dict[str, str], cwd: Path) -> None:
+        super().__init__(
+            argv[0],
+            list(argv[1:]),
+            env={**env, "TERM": "xterm-256color"},  # type: ignore[arg-type]  # it is os.environ's
+            cwd=str(cwd),
+            encoding="utf-8",
+            timeout=DEADLINE,
+            dimensions=(24, 100),
+        )
+        self.delaybeforesend = None
+
+    def expect_plain(self, text: str) -> str:
+        """Wait for a text as it stands, and return what came before it."""
+        self.expect_exact(text)
+        return str(self.before)
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for the end; return the status and the rest of the output, without escapes."""
+        self.expect(pexpect.EOF)
+        rest = _ESCAPES.sub("", str(self.before))
+        self.close()
+        assert self.exitstatus is not None, f"ended by signal {self.signalstatus}"
+        return self.exitstatus, rest
+
+
+@dataclass
+class Household:
+    """What one test starts, and where."""
+
+    street: Street
+    path: Path
+    children: Children
+    terminals: list[Terminal] = field(default_factory=list)
+
+    @property
+    def invite(self) -> str:
+        return self.street.invite
+
+    def home(self, user: str) -> Path:
+        """Return the home of a user who is logged in, or the empty home of a stranger."""
+        home = self.path / user
+        if not home.exists() and user in USERS:
+            home.mkdir(0o700)
+            for name in ("device.key", "state.json"):
+                shutil.copy2(self.street.homes / user / name, home)
+        return home
+
+    def settings(self, user: str) -> dict[str, str]:
+        return {"LANDLINE_HOME": str(self.home(user)), "LANDLINE_BROKER": self.invite}
+
+    def start(self, user: str, *arguments: str, env: dict[str, str] | None = None) -> Child:
+        """Start ``landline`` with pipes."""
+        return self.children.start(
+            "landline", *arguments, env={**self.settings(user), **(env or {})}
+        )
+
+    def start_with(self, user: str, stdin: bytes, *arguments: str) -> Child:
+        """Start ``landline`` with these octets for its whole stdin."""
+        path = self.path / "stdin"
+        path.write_bytes(stdin)
+        script = 'exec "$0" "$@" < ' + f"'{path}'"
+        argv = ["/bin/sh", "-c", script, LANDLINE, *arguments]
+        return self.children.start_program(argv, env=self.settings(user))
+
+    def run(self, user: str, *arguments: str, env: dict[str, str] | None = None) -> Child:
+        """Run ``landline`` to its end, with nothing on stdin."""
+        child = self.start(user, *arguments, env=env)
+        child.close_stdin()
+        child.wait()
+        return child
+
+    def status(self, user: str, *arguments: str, env: dict[str, str] | None = None) -> int:
+        """Run ``landline`` to its end and return its exit status."""
+        return self.run(user, *arguments, env=env).wait()
+
+    def wait(self, user: str, *arguments: str) -> Child:
+        """Let a user wait for callers, with pipes, and return when they can be called."""
+        child = self.start(user, "wait", "--accept", *arguments)
+        child.expect_error_line("waiting for callers")
+        return child
+
+    def terminal(self, user: str, *arguments: str, env: dict[str, str] | None = None) -> Terminal:
+        """Start ``landline`` on a terminal."""
+        settings = environment(self.path, {**self.settings(user), **(env or {})})
+        terminal = Terminal([LANDLINE, *arguments], settings, self.path)
+        self.terminals.append(terminal)
+        return terminal
+
+    def stop(self) -> None:
+        """End every terminal; the children have a fixture of their own."""
+        for terminal in self.terminals:
+            terminal.close(force=True)
+
+
+def python(*arguments: str) -> list[str]:
+    """Return the arguments that start this Python."""
+    return [sys.executable, *arguments]

@@ -1,0 +1,110 @@
+"""``who`` and ``history``, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from landline.cli.output import iso
+from tests.peer.cli.household import Household
+
+
+def test_who_is_a_table(household: Household) -> None:
+    """Sorted by name; the user of this device is marked."""
+    bob = household.wait("bob")
+    child = household.run("alice", "who")
+    assert child.wait() == 0
+    rows = [line for line in child.stdout_lines if line.split()[0] in {"alice", "bob", "carol"}]
+    assert [row.split() for row in rows] == [
+        ["alice", "offline", "(you)"],
+        ["bob", "waiting"],
+        ["carol", "offline"],
+    ]
+    assert child.stdout_lines == sorted(child.stdout_lines)
+    assert len({row.index(row.split()[1]) for row in rows}) == 1
+    bob.stop()
+
+
+def test_who_is_json(household: Household) -> None:
+    """An object a line, with name and state."""
+    child = household.run("alice", "who", "bob", "--json")
+    assert [json.loads(line) for line in child.stdout_lines] == [
+        {"name": "bob", "state": "offline"}
+    ]
+
+
+def test_who_is_unknown(household: Household) -> None:
+    """Status 3, and a hint."""
+    child = household.run("alice", "who", "nobody")
+    assert child.wait() == 3
+    [line] = child.stderr_lines
+    assert "landline who" in line
+    assert child.stdout_lines == []
+
+
+def test_who_has_colours_on_a_terminal(household: Household) -> None:
+    """And none when NO_COLOR is set."""
+    bob = household.wait("bob")
+    coloured = household.terminal("alice", "who", "bob")
+    coloured.expect_plain("\x1b[32mwaiting\x1b[0m")
+    plain = household.terminal("alice", "who", "bob", env={"NO_COLOR": "1"})
+    plain.expect_plain("bob  waiting")
+    bob.stop()
+
+
+def talk(household: Household, said: bytes) -> None:
+    bob = household.wait("bob", "--once")
+    bob.send_line("from bob")
+    bob.close_stdin()
+    assert household.start_with("alice", said, "call", "bob").wait() == 0
+    assert bob.wait() == 0
+
+
+def test_history(household: Household) -> None:
+    """Everything both have said, oldest first, with what could act made visible."""
+    talk(household, b"one\n\x1b]0;owned\x07\n")
+    child = household.run("alice", "history", "bob")
+    assert child.wait() == 0
+    texts = {re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", "", line) for line in child.stdout_lines}
+    assert texts == {"alice: one", "alice: ␛]0;owned␇", "bob: from bob"}
+
+
+def test_history_is_json(household: Household) -> None:
+    """The same members on both sides, the other way round."""
+    talk(household, b"\x1bone\n")
+    mine = [
+        json.loads(line) for line in household.run("alice", "history", "bob", "--json").stdout_lines
+    ]
+    theirs = [
+        json.loads(line) for line in household.run("bob", "history", "alice", "--json").stdout_lines
+    ]
+    assert {json.dumps(each) for each in mine} == {json.dumps(each) for each in theirs}
+    [one] = [each for each in mine if each["from"] == "alice"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", one.pop("at"))
+    assert one == {"from": "alice", "to": "bob", "text": "\x1bone", "number": 1, "delivered": True}
+
+
+def test_history_needs_no_broker(household: Household) -> None:
+    """It is read from this device's own disk."""
+    talk(household, b"one\n")
+    nowhere = {"LANDLINE_BROKER": household.invite.replace("127.0.0.1", "broker.invalid")}
+    assert household.run("alice", "history", "bob", env=nowhere).stdout_lines != []
+
+
+def test_history_of_nothing(household: Household) -> None:
+    """Nothing on stdout, a line on stderr."""
+    child = household.run("alice", "history", "carol")
+    assert child.wait() == 0
+    assert child.stdout_lines == []
+    assert "nothing has been said" in child.stderr_lines[0]
+
+
+def test_history_of_a_stranger(household: Household) -> None:
+    """Nobody has logged in here."""
+    assert household.status("new", "history", "bob") == 4
+
+
+def test_iso_times_are_exact() -> None:
+    """Milliseconds survive, up to the last that the protocol knows."""
+    assert iso(0) == "1970-01-01T00:00:00.000Z"
+    assert iso(253_402_300_799_999) == "9999-12-31T23:59:59.999Z"

@@ -1,0 +1,37 @@
+"""What is told, and how it is written."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.cli.output import encoded, local
+from landline_protocol.limits import AT_MAX_MS
+
+
+@given(st.text())
+def test_json_is_printable_ascii_and_nothing_is_lost(text: str) -> None:
+    """Nothing in it acts on a terminal, not even DEL."""
+    line = encoded({"text": text})
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line) == {"text": text}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+@pytest.mark.parametrize("at_ms", [0, AT_MAX_MS])
+def test_any_clock_of_the_other_can_be_shown(
+    monkeypatch: pytest.MonkeyPatch, zone: str, at_ms: int
+) -> None:
+    """A time that this machine's calendar does not reach is shown in UTC."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert len(local(at_ms, "%Y-%m-%d %H:%M")) == 16
+    finally:
+        monkeypatch.undo()
+        time.tzset()

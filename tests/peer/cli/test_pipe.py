@@ -1,0 +1,198 @@
+"""Conversations without a terminal: stdin, stdout, stderr and the exit status."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from landline import Peer
+from tests.peer.cli.household import LANDLINE, Household
+
+if TYPE_CHECKING:
+    from tests.support.children import Child
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J \u202egnp.exe \r\x08\x7f\u2028"
+
+
+def objects(child: Child) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in child.stdout_lines]
+
+
+def names(child: Child) -> list[str]:
+    return [str(each["event"]) for each in objects(child)]
+
+
+def test_lines_go_both_ways(household: Household) -> None:
+    """Each line is a message; the end of stdin says bye; stdout has nothing else."""
+    bob = household.wait("bob", "--once")
+    alice = household.start("alice", "call", "bob")
+    alice.send_line("one")
+    bob.expect_line("^one$")
+    bob.send_line("two ✓")
+    alice.expect_line("^two ✓$")
+    alice.send_line("")
+    alice.close_stdin()
+    bob.expect_line("^$")
+    bob.expect_error_line("alice said bye")
+    bob.send_line("and you may still answer")
+    bob.close_stdin()
+    assert (alice.wait(), bob.wait()) == (0, 0)
+    assert bob.stdout_lines == ["one", ""]
+    assert alice.stdout_lines == ["two ✓", "and you may still answer"]
+    alice.expect_error_line("the conversation is over: 2 messages sent, 2 received")
+
+
+def test_a_line_bye_says_bye(household: Household) -> None:
+    """What follows it on stdin is not said, and stdin may stay open."""
+    bob = household.wait("bob", "--once")
+    alice = household.start("alice", "call", "bob")
+    for line in ("one", "bye", "two"):
+        alice.send_line(line)
+    bob.expect_error_line("alice said bye")
+    bob.send_line("bye")
+    assert (alice.wait(), bob.wait()) == (0, 0)
+    assert bob.stdout_lines == ["one"]
+
+
+def test_nothing_on_stdin_listens_on(household: Household) -> None:
+    """``wait --once < /dev/null`` says bye at once and still reads until theirs."""
+    bob = household.wait("bob", "--once")
+    bob.close_stdin()
+    alice = household.start("alice", "call", "bob")
+    alice.expect_error_line("bob said bye")
+    alice.send_line("still heard")
+    alice.close_stdin()
+    assert (alice.wait(), bob.wait()) == (0, 0)
+    assert bob.stdout_lines == ["still heard"]
+
+
+def test_many_lines_arrive_in_order(household: Household) -> None:
+    """Thousands at once, and none is lost."""
+    lines = [f"line {number}" for number in range(20_000)]
+    bob = household.wait("bob", "--once")
+    bob.close_stdin()
+    alice = household.start_with("alice", "\n".join(lines).encode(), "call", "bob")
+    assert (alice.wait(), bob.wait()) == (0, 0)
+    assert bob.stdout_lines == lines
+
+
+def test_lines_that_cannot_be_sent(household: Household) -> None:
+    """They are named by number; all others arrive; the status is 2."""
+    bob = household.wait("bob", "--once")
+    bob.close_stdin()
+    longest = b"x" * 65_536
+    stdin = b"\n".join([b"one", b"\xff\xfe", longest, longest + b"x", b"last"])
+    alice = household.start_with("alice", stdin, "call", "bob")
+    assert (alice.wait(), bob.wait()) == (2, 0)
+    assert bob.stdout_lines == ["one", longest.decode(), "last"]
+    errors = [line for line in alice.stderr_lines if line.startswith("landline: ")]
+    assert errors[0] == "landline: line 2 of stdin is not UTF-8; it was not sent"
+    assert errors[1] == "landline: line 4 of stdin is longer than 65536 bytes; it was not sent"
+    assert errors[2].startswith("landline: 2 lines of stdin could not be sent")
+    assert len(errors) == 3
+
+
+def test_line_ends_within_a_message(household: Household) -> None:
+    """A message is one line on stdout, whatever is in it; the rest is as it was sent."""
+    bob = household.wait("bob", "--once")
+    bob.close_stdin()
+    with Peer(household.home("alice"), household.invite) as alice, alice.call("bob") as talk:
+        talk.send("two\nlines\rtwo marks \x1b")
+    assert bob.wait() == 0
+    assert bob.stdout_lines == ["two␊lines␍two marks \x1b"]
+
+
+def test_events_are_json(household: Household) -> None:
+    """Every event by its name, with the members that the help promises."""
+    bob = household.start("bob", "wait", "--accept", "--once", "--json")
+    bob.expect_line('"waiting"')
+    alice = household.start("alice", "call", "bob", "--json")
+    alice.send_line(HOSTILE)
+    bob.expect_line('"message"')
+    bob.send_line("bye")
+    alice.expect_line('"bye"')
+    alice.close_stdin()
+    assert (alice.wait(), bob.wait()) == (0, 0)
+    assert alice.stderr_lines == bob.stderr_lines == []
+    assert all(line.isascii() and line.isprintable() for line in bob.stdout_lines)
+    assert [name for name in names(bob) if name != "delivered"] == [
+        "waiting", "incoming", "accepted", "message", "bye", "ended",
+    ]  # fmt: skip
+    [message] = [each for each in objects(bob) if each["event"] == "message"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", message.pop("at"))
+    assert message == {"event": "message", "from": "alice", "text": HOSTILE, "number": 1}
+    mine = {each["event"]: each for each in objects(alice)}
+    assert mine["calling"]["name"] == mine["ringing"]["name"] == mine["accepted"]["name"] == "bob"
+    assert mine["endpoint"] == {
+        "event": "endpoint", "name": "bob", "host": "127.0.0.1", "port": mine["endpoint"]["port"],
+    }  # fmt: skip
+    assert mine["connected"]["there"] == f"127.0.0.1:{mine['endpoint']['port']}"
+    assert mine["delivered"]["upto"] == 1
+    assert mine["bye"]["from"] == "bob"
+    assert mine["ended"] == {"event": "ended", "said": 1, "heard": 0}
+
+
+def test_errors_are_json_and_a_line(household: Household) -> None:
+    """Programs read the status; people read the line."""
+    alice = household.run("alice", "call", "nobody", "--json")
+    assert alice.wait() == 3
+    error = objects(alice)[-1]
+    assert error["event"] == "error"
+    assert error["status"] == 3
+    assert alice.stderr_lines == [f"landline: {error['say']}"]
+
+
+def test_the_other_breaks_off(household: Household) -> None:
+    """Status 7 at once, although stdin is still open."""
+    bob = household.wait("bob", "--once")
+    alice = household.start("alice", "call", "bob")
+    alice.expect_error_line("bob accepted")
+    bob.kill()
+    bob.wait()
+    assert alice.wait() == 7
+    assert alice.stderr_lines[-1].startswith("landline: the conversation broke off")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_conversation(household: Household, number: signal.Signals) -> None:
+    """The other hears bye; the status says which signal it was."""
+    bob = household.wait("bob", "--once")
+    alice = household.start("alice", "call", "bob")
+    alice.expect_error_line("bob accepted")
+    alice.signal(number)
+    bob.expect_error_line("alice said bye")
+    bob.close_stdin()
+    assert (alice.wait(), bob.wait()) == (128 + number, 0)
+
+
+def test_nobody_reads_stdout(household: Household) -> None:
+    """It ends quietly with status 1, and what came is in the history."""
+    script = f"{LANDLINE} wait --accept --once; echo status $? >&2"
+    argv = ["/bin/sh", "-c", f"({script}) | head -n 1"]
+    bob = household.children.start_program(argv, env=household.settings("bob"))
+    bob.expect_error_line("waiting for callers")
+    alice = household.start("alice", "call", "bob")
+    alice.send_line("one")
+    bob.expect_line("^one$")
+    alice.send_line("two")
+    alice.send_line("three")
+    alice.close_stdin()
+    alice.wait()
+    bob.expect_error_line("^status 1$")
+    assert bob.wait() == 0
+    assert not [line for line in bob.stderr_lines if "Traceback" in line or "BrokenPipe" in line]
+    history = household.run("bob", "history", "alice", "--json")
+    assert [each["text"] for each in objects(history)][:2] == ["one", "two"]
+
+
+def test_closed_stdin_is_an_empty_one(household: Household) -> None:
+    """A service manager may close it."""
+    bob = household.wait("bob", "--once")
+    bob.close_stdin()
+    argv = ["/bin/sh", "-c", f"exec {LANDLINE} call bob <&-"]
+    alice = household.children.start_program(argv, env=household.settings("alice"))
+    assert (alice.wait(), bob.wait()) == (0, 0)

@@ -1,0 +1,144 @@
+"""Calling and waiting: who can be called, and with which status it ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+from landline import Peer
+from tests.peer.cli.household import Household
+
+
+def test_waiting_needs_somebody_to_ask(household: Household) -> None:
+    """Without a terminal every caller has to be welcome."""
+    child = household.run("bob", "wait")
+    assert child.wait() == 2
+    [line] = child.stderr_lines
+    assert "--accept" in line
+
+
+def test_one_caller_after_the_other(household: Household) -> None:
+    """Each gets the lines of stdin up to bye; the endpoint goes back in the end."""
+    bob = household.wait("bob")
+    for line in ("for alice", "bye", "for carol", "bye"):
+        bob.send_line(line)
+    for caller in ("alice", "carol"):
+        child = household.start_with(caller, b"hello\n", "call", "bob")
+        assert child.wait() == 0
+        assert child.stdout_lines == [f"for {caller}"]
+        bob.expect_error_line("waiting for callers")
+    bob.signal(signal.SIGINT)
+    assert bob.wait() == 0
+    assert bob.stderr_lines[-1] == "no longer waiting for callers"
+    assert household.run("alice", "who", "bob").stdout_lines == ["bob  offline"]
+
+
+def test_end_of_stdin_says_bye_to_every_caller(household: Household) -> None:
+    """``wait --accept < /dev/null`` takes messages like a machine."""
+    bob = household.wait("bob")
+    bob.close_stdin()
+    for caller in ("alice", "carol"):
+        assert household.start_with(caller, b"hello\n", "call", "bob").wait() == 0
+    bob.signal(signal.SIGTERM)
+    assert bob.wait() == 0
+    assert bob.stdout_lines == ["hello", "hello"]
+
+
+def test_a_broken_conversation_does_not_end_the_waiting(household: Household) -> None:
+    """The line says what happened; the next caller is welcome."""
+    bob = household.wait("bob")
+    alice = household.start("alice", "call", "bob")
+    bob.expect_error_line("talking with alice")
+    alice.kill()
+    alice.wait()
+    bob.expect_error_line("broke off")
+    bob.expect_error_line("waiting for callers")
+    bob.close_stdin()
+    assert household.start_with("carol", b"hello\n", "call", "bob").wait() == 0
+
+
+def test_broken_conversation_that_was_to_be_the_only_one(household: Household) -> None:
+    """Status 7."""
+    bob = household.wait("bob", "--once")
+    alice = household.start("alice", "call", "bob")
+    bob.expect_error_line("talking with alice")
+    alice.kill()
+    alice.wait()
+    assert bob.wait() == 7
+
+
+def test_caller_who_gave_up_does_not_count(household: Household) -> None:
+    """``--once`` is one conversation, not one ring."""
+    bob = household.terminal("bob", "wait", "--once")
+    bob.expect_plain("waiting for callers")
+    alice = household.start("alice", "call", "bob")
+    bob.expect_plain("accept? [Y/n]")
+    alice.signal(signal.SIGINT)
+    assert alice.wait() == 130
+    bob.expect_plain("alice has gone; you missed the call")
+    again = household.start("alice", "call", "bob")
+    bob.expect_plain("accept? [Y/n]")
+    bob.sendline("y")
+    again.expect_error_line("bob accepted")
+    again.close_stdin()
+    bob.expect_plain("alice said bye")
+    bob.send("\x04")
+    assert bob.finish()[0] == 0
+    assert again.wait() == 0
+
+
+def test_unknown_and_offline(household: Household) -> None:
+    """Status 3, and what to do about it."""
+    for name, say in (("nobody", "landline who"), ("carol", "ask them to run: landline wait")):
+        child = household.run("alice", "call", name)
+        assert child.wait() == 3
+        assert say in child.stderr_lines[-1]
+
+
+def test_engaged(household: Household) -> None:
+    """Status 3 for the second caller; the first talks on."""
+    bob = household.wait("bob", "--once")
+    alice = household.start("alice", "call", "bob")
+    alice.expect_error_line("bob accepted")
+    carol = household.run("carol", "call", "bob")
+    assert carol.wait() == 3
+    assert "engaged" in carol.stderr_lines[-1]
+    for child in (alice, bob):
+        child.close_stdin()
+    assert (alice.wait(), bob.wait()) == (0, 0)
+
+
+def test_calling_oneself(household: Household) -> None:
+    """Status 2: it is a slip."""
+    assert household.status("alice", "call", "alice") == 2
+
+
+def test_declined(household: Household) -> None:
+    """Status 6 for a program's no, as for a person's."""
+    call = household.start
+    with Peer(household.home("bob"), household.invite) as bob, bob.wait() as waiting:
+        alice = call("alice", "call", "bob")
+        next(iter(waiting)).decline()
+        assert alice.wait() == 6
+    assert "declined" in alice.stderr_lines[-1]
+
+
+def test_port_that_is_taken(household: Household) -> None:
+    """Another one does, and it is said."""
+    with Peer(household.home("bob"), household.invite) as peer:
+        account = peer.account()
+    assert account is not None
+    with socket.create_server(("", account.port)):
+        bob = household.start("bob", "wait", "--accept", "--once")
+        bob.expect_error_line(f"port {account.port} is taken")
+        bob.expect_error_line("waiting for callers")
+        bob.close_stdin()
+        assert household.status("alice", "call", "bob") == 0
+        assert bob.wait() == 0
+
+
+def test_waiting_without_login(household: Household) -> None:
+    """Status 4."""
+    child = household.run("new", "wait", "--accept")
+    assert child.wait() == 4
+    assert "landline login NAME" in child.stderr_lines[-1]
