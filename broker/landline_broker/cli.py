@@ -161,12 +161,12 @@ def main(debug: bool) -> None:
 )
 @click.option(
     "--auth-threads",
-    type=click.IntRange(1, 256),
+    type=click.IntRange(1, 128),
     help="Workers that check passwords.  [default: one a core]",
 )
 @click.option(
     "--directory-threads",
-    type=click.IntRange(1, 256),
+    type=click.IntRange(1, 128),
     help="Workers that do the rest.  [default: 8 on MySQL, 2 on SQLite]",
 )
 @click.option(

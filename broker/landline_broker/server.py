@@ -137,6 +137,7 @@ class Broker:
         host = invite_host(settings.listen, settings.advertise)
         self._invite = Invite(host, port, keys.octets)
         write_invite(settings.data_dir, str(self._invite))
+        log.info("listening on %s port %d, with %r", settings.listen.host, port, store.database)
 
     def _admit(self, context: Context) -> None:
         bound = threading.Event()

@@ -19,6 +19,8 @@ from landline_protocol.limits import (
 from landline_sql.database import Database, file_url, parse_url
 from landline_sql.store import Rules
 
+# Each worker takes two of the 1,023 sockets that a ZeroMQ context has.
+THREADS_MAX: Final = 128
 DIRECTORY_THREADS_MYSQL: Final = 8
 DIRECTORY_THREADS_SQLITE: Final = 2
 
@@ -83,7 +85,7 @@ class Settings:
 
     def auth_workers(self) -> int:
         """Return how many workers check passwords: one a core."""
-        return self.auth_threads or os.cpu_count() or 1
+        return self.auth_threads or min(os.cpu_count() or 1, THREADS_MAX)
 
     def directory_workers(self, *, is_sqlite: bool) -> int:
         """Return how many workers do the rest: more only where they wait for a server."""

@@ -57,7 +57,10 @@ _insert = insert(calls).values(
     request_id=bindparam("r"),
     caller_id=bindparam("caller"),
     callee_id=bindparam("callee"),
-    expires_at=now() + bindparam("claim"),
+    # Not now() again: the claim and its call end at the same moment.
+    expires_at=select(endpoints.c.claim_until)
+    .where(endpoints.c.id == bindparam("e"))
+    .scalar_subquery(),
 )
 _made = (
     select(
@@ -148,8 +151,9 @@ def _claim_one(connection: Connection, asked: dict[str, object], seconds: float)
     candidates = connection.execute(_free, asked).all()
     row = asked | {"call": secrets.token_bytes(CALL_ID_OCTETS), "claim": seconds}
     for endpoint, callee in candidates:
-        if connection.execute(_claim, row | {"e": endpoint}).rowcount:
-            connection.execute(_insert, row | {"callee": callee})
+        row |= {"e": endpoint, "callee": callee}
+        if connection.execute(_claim, row).rowcount:
+            connection.execute(_insert, row)
             return
 
 

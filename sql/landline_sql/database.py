@@ -38,7 +38,7 @@ log = logging.getLogger("landline.sql")
 
 CONNECT_TIMEOUT_S: Final = 2
 STATEMENT_TIMEOUT_S: Final = 5
-LOCK_TIMEOUT_S: Final = 2
+LOCK_TIMEOUT_S: Final = 1
 TRIES: Final = 8
 TRY_AGAIN_S: Final = 2.5
 BACKOFF_S: Final = 0.005
@@ -293,16 +293,19 @@ class Database:
 
 
 def _engine(url: URL) -> Engine:
+    prepare: Callable[[Any, object], None]
     if url.drivername.startswith("sqlite"):
         arguments: dict[str, Any] = {"timeout": LOCK_TIMEOUT_S, "check_same_thread": False}
-        prepare = _prepare_sqlite
+        prepare, style = _prepare_sqlite, "qmark"
     else:
         url, arguments = _mysql_arguments(url)
-        prepare = _prepare_mysql
+        prepare = _prepare_mysql_over_tls if "ssl" in arguments else _prepare_mysql
+        style = "format"
     try:
         engine = create_engine(
             url,
             poolclass=NullPool,
+            paramstyle=style,  # by position, which _Plain relies on
             # Each statement commits by itself; ``write`` says BEGIN in so many words.
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,
@@ -315,23 +318,48 @@ def _engine(url: URL) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")
-    # FULL, so that what was answered outlives a power cut: a name and its port
-    # must not be given out twice. It costs a quarter of a millisecond a commit.
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
+    _settle(
+        connection,
+        "PRAGMA foreign_keys = ON",
+        # FULL, so that what was answered outlives a power cut: a name and its port
+        # must not be given out twice. It costs a quarter of a millisecond a commit.
+        "PRAGMA synchronous = FULL",
+    )
 
 
 def _prepare_mysql(connection: Any, _: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-    # In a zone with summer time an hour of NOW() comes twice; in UTC none does.
-    cursor.execute(
+    _settle(
+        connection,
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        # In a zone with summer time an hour of NOW() comes twice; in UTC none does.
         "SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL',"
-        f" innodb_lock_wait_timeout = {LOCK_TIMEOUT_S}"
+        f" innodb_lock_wait_timeout = {LOCK_TIMEOUT_S}",
     )
-    cursor.close()
+
+
+def _prepare_mysql_over_tls(connection: Any, record: object) -> None:
+    """Make sure that there is TLS: older PyMySQLs go on without it."""
+    import pymysql  # noqa: PLC0415  (it comes with the driver, if that is asked for)
+
+    cipher = _settle(connection, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+    if not cipher or not cipher[1]:
+        connection.close()
+        raise pymysql.OperationalError(2026, "the server has no TLS, which the URL asks for")
+    _prepare_mysql(connection, record)
+
+
+def _settle(connection: Any, *statements: str) -> Any:
+    """Run statements on a new connection; return the last one's first row, if any."""
+    try:
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        row = cursor.fetchone()
+        cursor.close()
+    except BaseException:
+        connection.close()
+        raise
+    return row
 
 
 def _mysql_arguments(url: URL) -> tuple[URL, dict[str, Any]]:

@@ -53,15 +53,14 @@ class Command:
 
     def serve(self, *options: str, env: dict[str, str] | None = None) -> Served:
         command = ["serve", "--listen", "tcp://*:0", "--bcrypt-cost", "4", *options]
-        return Served(self._stack, self.start(*command, env=env))
-
-    def start(self, *arguments: str, env: dict[str, str] | None = None) -> Child:
         given = {"LANDLINE_BROKER_DATA_DIR": str(self.folder)} | (env or {})
-        return self._children.start("landline-broker", *arguments, env=given)
+        return Served(self._stack, self._children.start("landline-broker", *command, env=given))
 
     def run(self, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, list[str]]:
-        child = self.start(*arguments, env=env)
-        return child.wait(), child.stdout_lines + child.stderr_lines
+        """Run a command that ends by itself; return its status and all that it prints."""
+        given = {"LANDLINE_BROKER_DATA_DIR": str(self.folder)} | (env or {})
+        result = CliRunner().invoke(main, arguments, env=given)
+        return result.exit_code, result.output.splitlines()
 
 
 @pytest.fixture

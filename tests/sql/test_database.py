@@ -298,7 +298,7 @@ def test_who_waits_for_a_connection_to_a_server_that_hangs_can_be_broken_off(
 
 def test_sqlite_keeps_its_promises_through_a_power_cut(sqlite_url: str) -> None:
     database = Database(parse_url(sqlite_url))
-    for pragma, value in (("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 2000)):
+    for pragma, value in (("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 1000)):
         found = database.read(lambda c, p=pragma: c.execute(text(f"PRAGMA {p}")).scalar())  # type: ignore[misc]
         assert found == value
     database.close()
