@@ -16,7 +16,7 @@ import zmq
 
 from landline.client import BrokerClient
 from landline.conversation import Conversation
-from landline.errors import InvalidInput, NotLoggedIn
+from landline.errors import ConversationBroken, InvalidInput, NotLoggedIn
 from landline.events import Connected, EndpointReceived, Progress, Ringing
 from landline.gate import Gate
 from landline.home import Home, Remembered
@@ -125,11 +125,12 @@ class Peer:
         """Make this device the user's, until logout.
 
         Raises:
+            InvalidInput: the name or the password breaks the rules.
             Denied: the name or the password is wrong.
             Throttled: too many attempts.
             BrokerUnreachable: no broker answers.
         """
-        request = Login(_checked_name(name), password)
+        request = Login(_checked_name(name), _checked_password(password))
         self._lock()
         with self._client() as client:
             account = client.ask(request, LoggedIn).account
@@ -168,11 +169,12 @@ class Peer:
         self._lock()
         with self._client() as client:
             account = _logged_in(client)
+            ring_s = client.hello().policy.ring
         key = self.home.device_key()
         gate = Gate(self._context, self.broker, key, host, self._notice)
         journal = self.home.journal(account.name, self.broker)
         Journal(journal).close()
-        return Waiting(self._context, key, account, journal, gate, self._notice)
+        return Waiting(self._context, key, account, journal, gate, self._notice, ring_s)
 
     def call(self, name: str, progress: Callable[[Progress], None] = _silent) -> Conversation:
         """Call a waiting user, and return when the call is accepted.
@@ -187,19 +189,19 @@ class Peer:
         """
         name = _checked_name(name)
         self._lock()
-        with self._client() as client:
-            account = _logged_in(client)
-            # No call is made that could not be kept.
-            journal = Journal(self.home.journal(account.name, self.broker))
-            try:
+        with ExitStack() as stack:
+            with self._client() as client:
+                account = _logged_in(client)
+                # No call is made that could not be kept.
+                journal = Journal(self.home.journal(account.name, self.broker))
+                stack.callback(journal.close)
                 claimed = client.ask(Call(name), Claimed)
-            except BaseException:
-                journal.close()
-                raise
-        dial = self._dial(account.name, name, claimed)
-        progress(EndpointReceived(name, dial.host, dial.port))
-        link = Link(self._context, self.home.device_key(), dial, journal)
-        return _answered(link, account.name, name, progress)
+                ring_s = client.hello().policy.ring
+            dial = self._dial(account.name, name, claimed, ring_s)
+            key = self.home.device_key()
+            progress(EndpointReceived(name, dial.host, dial.port))
+            stack.pop_all()  # the journal is the link's now
+        return _answered(Link(self._context, key, dial, journal), account.name, name, progress)
 
     def history(self, name: str) -> Iterator[Record]:
         """Yield every message exchanged with ``name``, oldest first.
@@ -242,7 +244,7 @@ class Peer:
                 self.home.remember(Remembered(str(self.broker), None))
             yield client
 
-    def _dial(self, me: str, name: str, claimed: Claimed) -> Dial:
+    def _dial(self, me: str, name: str, claimed: Claimed, ring_s: float) -> Dial:
         hello = Hello(
             versions=(VERSION, VERSION),
             conversation=os.urandom(CONVERSATION_ID_OCTETS),
@@ -251,7 +253,8 @@ class Peer:
             resume=1,
             window=WINDOW,
         )
-        return Dial(claimed.host or self.broker.host, claimed.port, claimed.key, hello)
+        host = claimed.host or self.broker.host
+        return Dial(host, claimed.port, claimed.key, hello, ring_s)
 
 
 def _answered(link: Link, me: str, name: str, progress: Callable[[Progress], None]) -> Conversation:
@@ -265,8 +268,8 @@ def _answered(link: Link, me: str, name: str, progress: Callable[[Progress], Non
                 progress(notice)
             elif isinstance(notice, Rang):
                 progress(Ringing(name))
-            elif isinstance(notice, Over) and notice.error is not None:
-                raise notice.error
+            elif isinstance(notice, Over):
+                raise notice.error or ConversationBroken("the call was broken off")
     except BaseException:
         link.stop()
         raise

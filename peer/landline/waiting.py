@@ -13,15 +13,16 @@ from typing import Self
 import zmq
 
 from landline.conversation import Conversation
-from landline.errors import PortTaken
+from landline.errors import InvalidInput, LandlineError, PortTaken, Unavailable
 from landline.gate import Gate
 from landline.home import DeviceKey
 from landline.journal import Journal
-from landline.line import Bound, Control, Knocked, Opened, Over
+from landline.line import Bound, Control, HangUp, Knocked, Opened, Over
 from landline.link import Link
 from landline.receiver import Listen
 from landline_protocol.errors import FailCode
 from landline_protocol.frames import Accept, Decline
+from landline_protocol.limits import RING_S, SAY_MAX
 from landline_protocol.messages import Account
 
 
@@ -43,15 +44,24 @@ class IncomingCall:
         """Take the call.
 
         Raises:
-            LandlineError: the caller has gone meanwhile.
+            LandlineError: the caller has gone meanwhile, or the call has been answered.
         """
+        if self._answered:
+            raise LandlineError(f"the call of {self.caller} has been answered already")
         self._answered = True
         self._link.mailbox.put(Control(Accept()))
         self._link.expect(Opened)
         return Conversation(self._link, self._me, self.caller)
 
     def decline(self, say: str = "") -> None:
-        """Do not take the call; ``say`` is shown to the caller."""
+        """Do not take the call; ``say``, up to 512 characters, is shown to the caller.
+
+        Does nothing when the call has been answered.
+
+        Raises:
+            InvalidInput: ``say`` is too long or not Unicode.
+        """
+        _check_say(say)
         if not self._answered:
             self._answered = True
             self._link.mailbox.put(Control(Decline(FailCode.DECLINED, say)))
@@ -73,6 +83,7 @@ class Waiting:
         journal: Path,
         gate: Gate,
         notice: Callable[[str], None],
+        ring_s: float = RING_S,
     ) -> None:
         self.account = account
         self.port = account.port
@@ -81,15 +92,17 @@ class Waiting:
         self._journal = journal
         self._gate = gate
         self._notice = notice
+        self._ring_s = ring_s
         self._link: Link | None = None
+        self._vacant = True
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             # The gate first: a bound PAIR without a gate would let nobody in.
+            self._gate.on_end = self._wake
             self._gate.start()
             stack.callback(self._gate.stop)
-            self._gate.ready.wait()
             stack.callback(self._hang_up)
             self._listen()
             self._resources = stack.pop_all()
@@ -117,34 +130,50 @@ class Waiting:
             assert self._link is not None
             notice = self._link.next()
             if isinstance(notice, Knocked):
+                self._vacant = False
                 self._gate.engage()
                 return self._link, notice.hello.caller
             if isinstance(notice, Over):
-                # Somebody was let in and did not come to ring.
+                if not isinstance(notice.error, Unavailable | None):
+                    raise notice.error
+                # Somebody was let in and did not come to ring; or the gate has
+                # ended, and says why when it is asked to open.
                 self._hang_up()
                 self._listen()
 
     def _listen(self) -> None:
-        self._link = link = self._fresh_link(self.account.port)
+        self._vacant = True
+        self._bind(self.account.port)
         try:
             self._gate.publish(self.port)
         except PortTaken:
-            link.stop()
-            self._link = self._fresh_link(0)
+            self._hang_up()
+            self._bind(0)
             self._gate.publish(self.port)
 
-    def _fresh_link(self, port: int) -> Link:
-        link = Link(
-            self._context, self._key, Listen(self.account.name, port), Journal(self._journal)
-        )
-        bound = link.expect(Bound).port
-        if bound != self.port and self.account.port:
-            self._notice(
-                f"port {self.account.port} is taken on this machine; listening on {bound} instead"
-            )
+    def _bind(self, port: int) -> None:
+        journal = Journal(self._journal)
+        end = Listen(self.account.name, port, journal.knows, self._ring_s)
+        self._link = Link(self._context, self._key, end, journal)
+        bound = self._link.expect(Bound).port
+        if bound not in (self.port, self.account.port) and self.account.port:
+            self._notice(f"port {self.account.port} is taken; listening on {bound} instead")
         self.port = bound
-        return link
 
     def _hang_up(self) -> None:
         if self._link is not None:
             self._link.stop()
+
+    def _wake(self) -> None:
+        """The gate has ended: nobody can call any more. A conversation goes on."""
+        if self._link is not None and self._vacant:
+            self._link.mailbox.put(HangUp())
+
+
+def _check_say(say: str) -> None:
+    try:
+        say.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput("what is said to the caller is not valid Unicode") from None
+    if len(say) > SAY_MAX:
+        raise InvalidInput(f"what is said to the caller has at most {SAY_MAX} characters")
