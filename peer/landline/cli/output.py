@@ -88,6 +88,8 @@ class Output:
         self.json = json
         self._telling = threading.Lock()
         self._line: Callable[[str], None] = _to_stderr
+        # Stdout can be a terminal although stdin is none.
+        self._safe = visible if os.isatty(1) else one_line
 
     def tell(self, event: str, line: str = "", /, **members: object) -> None:
         """Tell an event: ``line`` to people, if there is one, or its members as JSON."""
@@ -106,7 +108,7 @@ class Output:
     def message(self, message: "Message") -> None:
         """Put what the other said on stdout; ``flush`` follows."""
         if not self.json:
-            sys.stdout.buffer.write(one_line(message.text).encode() + b"\n")
+            sys.stdout.buffer.write(self._safe(message.text).encode() + b"\n")
             return
         self.put(
             {

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from landline.cli.output import encoded, local
 from landline_protocol.limits import AT_MAX_MS
+from tests.peer.cli.household import LANDLINE, Household, Terminal
+from tests.support.children import environment
 
 
 @given(st.text())
@@ -35,3 +37,16 @@ def test_any_clock_of_the_other_can_be_shown(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_nothing_said_acts_on_a_terminal_although_stdin_is_none(household: Household) -> None:
+    """``date | landline call bob`` prints to the terminal; what bob says is marked there."""
+    bob = household.start_with("bob", b"\x1b[31mred\x07\nbye\n", "wait", "--accept", "--once")
+    bob.expect_error_line("waiting for callers")
+    argv = ["/bin/sh", "-c", f"date | exec '{LANDLINE}' call bob"]
+    settings = environment(household.path, household.settings("alice"))
+    alice = Terminal(argv, settings, household.path)
+    household.terminals.append(alice)
+    alice.expect_plain("␛[31mred␇")
+    assert alice.finish()[0] == 0
+    assert bob.wait() == 0
