@@ -82,6 +82,8 @@ DIAL_S = 10.0
 """How long a caller waits for the welcome, from the first packet."""
 HOLD_S = 0.02
 """How long what was heard may wait to be stored and acknowledged."""
+NEVER_MS = 3_600_000
+"""Longer than a closed connection's socket is kept."""
 UNBIND_S = 1.0
 """How long a port may take to be closed."""
 GOODBYE_MS = 2_000
@@ -204,8 +206,10 @@ class Receiver(threading.Thread):
         self._control = sockets.enter_context(self._context.socket(zmq.PAIR))
         pair.linger = GOODBYE_MS
         pair.ipv6 = True
-        pair.immediate = True
-        pair.reconnect_ivl = -1
+        # A link is one-shot: the socket is closed at the first disconnection. To
+        # forbid reconnecting (-1), or to be IMMEDIATE, would throw away what has
+        # come before a disconnection and was not read yet.
+        pair.reconnect_ivl = NEVER_MS
         pair.maxmsgsize = LINK_FRAME_MAX + CURVE_OCTETS
         pair.heartbeat_ivl = HEARTBEAT_INTERVAL_MS
         pair.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
@@ -518,6 +522,7 @@ class Receiver(threading.Thread):
             self._connections.discard(value)
 
     def _lost(self) -> None:
+        self._pair.linger = 0
         while self._pair.poll(0):
             self._take_wire()
         lost = ConnectionLost("the connection was lost")
