@@ -134,6 +134,7 @@ def main(debug: bool) -> None:
 @click.option(
     "--listen",
     type=_Listen(),
+    metavar="tcp://ADDRESS:PORT",
     default="tcp://*:7720",
     show_default=True,
     help="Where peers connect; * is every address, IPv4 and IPv6; port 0 is any free one.",
@@ -215,7 +216,7 @@ def migrate(**options: Any) -> None:
     settings = Settings(**options)
     if settings.database is None:
         prepare_data_dir(settings.data_dir)
-    database = settings.open_database()
+    database = settings.open_database(schema.PATIENCE_S)
     try:
         schema.migrate(database.engine)
     finally:
@@ -242,9 +243,12 @@ def devices(name: str, **options: Any) -> None:
     from landline_broker.settings import Settings
 
     with opened_store(Settings(**options)) as store:
-        for device in store.devices(name.lower()):
-            state = "logged-in" if device.logged_in else "logged-out"
-            click.echo(f"{device.key.hex()} {'revoked' if device.revoked else state}")
+        known = store.devices(name.lower())
+    if not known:
+        raise click.ClickException("no device has ever logged in under that name; check the name")
+    for device in known:
+        state = "logged-in" if device.logged_in else "logged-out"
+        click.echo(f"{device.key.hex()} {'revoked' if device.revoked else state}")
 
 
 @main.command()

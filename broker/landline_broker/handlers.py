@@ -6,6 +6,7 @@ sockets, no SQL. Each gives the same answer when the same request comes again.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from landline_broker.address import BadAddress, is_loopback, published_host
@@ -212,6 +213,6 @@ def _unless_blocked(seconds: float, what: str) -> None:
     if seconds > 0:
         raise Refused(
             ErrorCode.THROTTLED,
-            f"too many {what} from this address; try again in {seconds:.0f} s",
+            f"too many {what} from this address; try again in {ceil(seconds)} s",
             retry_after=seconds,
         )

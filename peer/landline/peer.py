@@ -122,7 +122,7 @@ class Peer:
             return client.ask(request, Registered).account
 
     def login(self, name: str, password: str) -> Account:
-        """Make this device the user's, until logout.
+        """Make this device the user's, for 30 days or until logout.
 
         Raises:
             InvalidInput: the name or the password breaks the rules.

@@ -135,7 +135,7 @@ Examples:
 @common
 @click.pass_obj
 def login(settings: Settings, name: str, password_stdin: bool) -> None:
-    """Log in on this device, until logout."""
+    """Log in on this device, for 30 days or until logout."""
     from landline.cli import account
     from landline.cli.passwords import password_of
 
