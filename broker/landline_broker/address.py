@@ -98,19 +98,19 @@ def invite_host(listen: Listen, advertise: str | None) -> str:
 def lan_address() -> str:
     """Return the address by which others on the network reach this machine.
 
-    The one that the default route leaves from, else the first IPv4 and then the
-    first global IPv6 address that is not loopback, else 127.0.0.1.
+    The one that the default route leaves from, else ``interface_address``.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((_NOWHERE, 9))  # chooses a route; sends nothing
         except OSError:
-            return _interface_address()
+            return interface_address()
         address: str = probe.getsockname()[0]
-    return address if not is_loopback(address) else _interface_address()
+    return address if not is_loopback(address) else interface_address()
 
 
-def _interface_address() -> str:
+def interface_address() -> str:
+    """Return the first IPv4, else global IPv6 address of the interfaces, else 127.0.0.1."""
     import ifaddr  # noqa: PLC0415  (not needed where there is a default route)
 
     addresses = [

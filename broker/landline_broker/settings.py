@@ -16,7 +16,7 @@ from landline_protocol.limits import (
     HEARTBEAT_TIMEOUT_MS,
     HELLO_DEADLINE_S,
 )
-from landline_sql.database import Database, file_url, parse_url
+from landline_sql.database import STATEMENT_TIMEOUT_S, Database, file_url, parse_url
 from landline_sql.store import Rules
 
 # Each worker takes two of the 1,023 sockets that a ZeroMQ context has.
@@ -73,14 +73,14 @@ class Settings:
     directory_lane: LaneSettings = DIRECTORY_LANE
     wire: Wire = WIRE
 
-    def open_database(self) -> Database:
-        """Return the database, not connected yet.
+    def open_database(self, patience: int = STATEMENT_TIMEOUT_S) -> Database:
+        """Return the database, not connected yet; see Database for ``patience``.
 
         Raises:
             BadDatabase: the URL is not valid.
         """
         if self.database is not None:
-            return Database(parse_url(self.database))
+            return Database(parse_url(self.database), patience)
         return Database(file_url(self.data_dir / DATABASE_FILE))
 
     def auth_workers(self) -> int:

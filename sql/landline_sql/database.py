@@ -116,11 +116,15 @@ def file_url(path: Path) -> URL:
 
 
 class Database:
-    """An engine and the connection that each thread holds on it."""
+    """An engine and the connection that each thread holds on it.
 
-    def __init__(self, url: URL) -> None:
+    A server that takes longer than ``patience`` seconds for a statement counts
+    as lost.
+    """
+
+    def __init__(self, url: URL, patience: int = STATEMENT_TIMEOUT_S) -> None:
         self.url = url
-        self.engine = _engine(self.url)
+        self.engine = _engine(self.url, patience)
         self._begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         self._plain: dict[Any, _Plain] = {}
         self._own = threading.local()
@@ -292,13 +296,13 @@ class Database:
         connection.close()
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, patience: int) -> Engine:
     prepare: Callable[[Any, object], None]
     if url.drivername.startswith("sqlite"):
         arguments: dict[str, Any] = {"timeout": LOCK_TIMEOUT_S, "check_same_thread": False}
         prepare, style = _prepare_sqlite, "qmark"
     else:
-        url, arguments = _mysql_arguments(url)
+        url, arguments = _mysql_arguments(url, patience)
         prepare = _prepare_mysql_over_tls if "ssl" in arguments else _prepare_mysql
         style = "format"
     try:
@@ -362,13 +366,13 @@ def _settle(connection: Any, *statements: str) -> Any:
     return row
 
 
-def _mysql_arguments(url: URL) -> tuple[URL, dict[str, Any]]:
+def _mysql_arguments(url: URL, patience: int) -> tuple[URL, dict[str, Any]]:
     tls = {name: value for name, value in url.query.items() if name.startswith("ssl")}
     arguments: dict[str, Any] = {
         "charset": "utf8mb4",
         "connect_timeout": CONNECT_TIMEOUT_S,
-        "read_timeout": STATEMENT_TIMEOUT_S,
-        "write_timeout": STATEMENT_TIMEOUT_S,
+        "read_timeout": patience,
+        "write_timeout": patience,
     }
     if tls:
         arguments["ssl"] = _tls(tls)

@@ -19,6 +19,9 @@ from landline_sql.tables import metadata
 HEAD: Final = "0001"
 """The newest migration."""
 
+PATIENCE_S: Final = 3_600
+"""How long one statement of a migration may take: tables can be large."""
+
 _LOCK_S: Final = 30
 
 # The same table that Alembic would make.
@@ -156,7 +159,9 @@ def _write_ahead(connection: Connection) -> None:
 
 def _mysql_alone(connection: Connection) -> Iterator[None]:
     lock = "landline-migrate"
-    connection.exec_driver_sql(f"SELECT GET_LOCK('{lock}', {_LOCK_S})")
+    got = connection.exec_driver_sql(f"SELECT GET_LOCK('{lock}', {_LOCK_S})").scalar()
+    if not got:
+        raise Unavailable("another landline-broker migrate is under way; try again later")
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,16 @@ from hypothesis import strategies as st
 from landline_broker.address import (
     BadAddress,
     Listen,
+    interface_address,
     invite_host,
     is_loopback,
     lan_address,
     normal_address,
     published_host,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -132,6 +137,8 @@ def test_the_invite_names_what_is_advertised_then_what_is_listened_on() -> None:
     assert invite_host(Listen("::", 1), None) == lan_address()
 
 
-def test_the_address_on_the_network_is_one_to_connect_to() -> None:
-    address = ipaddress.ip_address(lan_address())
+@pytest.mark.parametrize("found", [lan_address, interface_address])
+def test_the_address_on_the_network_is_one_to_connect_to(found: Callable[[], str]) -> None:
+    address = ipaddress.ip_address(found())
     assert not address.is_unspecified
+    assert not address.is_link_local

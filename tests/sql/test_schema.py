@@ -26,7 +26,7 @@ MIGRATE = """
 import sys
 from landline_sql import schema
 from landline_sql.database import Database, parse_url
-database = Database(parse_url(sys.argv[1]))
+database = Database(parse_url(sys.argv[1]), schema.PATIENCE_S)
 sys.stdin.read()
 schema.migrate(database.engine)
 assert schema.is_current(database.engine)
