@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 import pexpect
 
 from landline import Peer
+from tests.peer.cli.screen import Screen
 from tests.support.children import DEADLINE, Children, command, environment
+from tests.support.waiting import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +26,15 @@ if TYPE_CHECKING:
 
     from tests.support.children import Child
 
+    Spawn = pexpect.spawn[str]
+else:
+    Spawn = pexpect.spawn
+
 USERS = ("alice", "bob", "carol")
 PASSWORD = "correct horse battery"
 LANDLINE = command("landline")
 
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -46,20 +52,41 @@ class Street:
                 peer.login(user, PASSWORD)
 
 
-class Terminal(pexpect.spawn):
+class Terminal(Spawn):
     """A command on a terminal; every wait has a deadline."""
 
     def __init__(self, argv: Sequence[str], env: dict[str, str], cwd: Path) -> None:
         super().__init__(
             argv[0],
             list(argv[1:]),
-            env={**env, "TERM": "xterm-256color"},  # type: ignore[arg-type]  # it is os.environ's
+            env=env,
             cwd=str(cwd),
             encoding="utf-8",
             timeout=DEADLINE,
-            dimensions=(24, 100),
+            dimensions=(24, WIDTH),
         )
         self.delaybeforesend = None
+        self.ptyproc.delayafterclose = 0.0
+        self.screen = Screen(WIDTH)
+
+    def read_nonblocking(self, size: int = 1, timeout: float | None = -1) -> str:
+        """Read, and show on the screen what was read."""
+        octets = str(super().read_nonblocking(size, timeout))
+        self.screen.feed(octets)
+        return octets
+
+    def until(self, pattern: str) -> re.Match[str]:
+        """Wait until a row of the screen has the pattern (re.search)."""
+        deadline = Deadline(DEADLINE)
+        while True:
+            for row in reversed(self.screen.rows):
+                if match := re.search(pattern, row):
+                    return match
+            try:
+                self.read_nonblocking(4096, deadline.left)
+            except pexpect.ExceptionPexpect as error:
+                shown = "\n".join(self.screen.rows)
+                raise AssertionError(f"{error} without {pattern!r}:\n{shown}") from None
 
     def expect_plain(self, text: str) -> str:
         """Wait for a text as it stands, and return what came before it."""
@@ -67,12 +94,11 @@ class Terminal(pexpect.spawn):
         return str(self.before)
 
     def finish(self) -> tuple[int, str]:
-        """Wait for the end; return the status and the rest of the output, without escapes."""
+        """Wait for the end; return the status and all that the screen has shown."""
         self.expect(pexpect.EOF)
-        rest = _ESCAPES.sub("", str(self.before))
         self.close()
         assert self.exitstatus is not None, f"ended by signal {self.signalstatus}"
-        return self.exitstatus, rest
+        return self.exitstatus, "\n".join(self.screen.rows)
 
 
 @dataclass
@@ -133,7 +159,8 @@ class Household:
 
     def terminal(self, user: str, *arguments: str, env: dict[str, str] | None = None) -> Terminal:
         """Start ``landline`` on a terminal."""
-        settings = environment(self.path, {**self.settings(user), **(env or {})})
+        added = {"TERM": "xterm-256color", **self.settings(user), **(env or {})}
+        settings = environment(self.path, added)
         terminal = Terminal([LANDLINE, *arguments], settings, self.path)
         self.terminals.append(terminal)
         return terminal

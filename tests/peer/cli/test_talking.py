@@ -70,18 +70,18 @@ def test_broken_conversation_that_was_to_be_the_only_one(household: Household) -
 def test_caller_who_gave_up_does_not_count(household: Household) -> None:
     """``--once`` is one conversation, not one ring."""
     bob = household.terminal("bob", "wait", "--once")
-    bob.expect_plain("waiting for callers")
+    bob.until("waiting for callers")
     alice = household.start("alice", "call", "bob")
-    bob.expect_plain("accept? [Y/n]")
+    bob.until(r"accept\? \[Y/n\]$")
     alice.signal(signal.SIGINT)
     assert alice.wait() == 130
-    bob.expect_plain("alice has gone; you missed the call")
+    bob.until("alice has gone; you missed the call")
     again = household.start("alice", "call", "bob")
-    bob.expect_plain("accept? [Y/n]")
+    bob.until(r"accept\? \[Y/n\]$")
     bob.sendline("y")
     again.expect_error_line("bob accepted")
     again.close_stdin()
-    bob.expect_plain("alice said bye")
+    bob.until("alice said bye")
     bob.send("\x04")
     assert bob.finish()[0] == 0
     assert again.wait() == 0

@@ -1,0 +1,119 @@
+"""The demonstration, and that nothing is left of it."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.peer.cli.household import Household
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STEPS = (
+    "a broker runs on SQLite",
+    "assigned port",
+    "alice is logged in",
+    "bob, a process of his own",
+    "the broker says that bob is at 127.0.0.1:",
+    "connected straight from 127.0.0.1:",
+    "bob accepted",
+)
+
+
+@pytest.fixture
+def place(household: Household) -> Iterator[Path]:
+    """Where the demonstration makes its directory; empty again in the end."""
+    place = household.path / "tmp"
+    place.mkdir()
+    yield place
+    assert list(place.iterdir()) == []
+
+
+def test_it_holds_itself(household: Household, place: Path) -> None:
+    """With nothing on stdin it says what happens, and alice and bob talk."""
+    child = household.run("nobody", "demo", env={"TMPDIR": str(place)})
+    assert child.wait() == 0
+    assert child.stdout_lines == [
+        "Hello, bob!",
+        "Nobody between us can read this.",
+        "That was all. Bye!",
+    ]
+    for step in STEPS:
+        child.expect_error_line(step)
+    child.expect_error_line("alice: Hello, bob!")
+    child.expect_error_line("the conversation is over: 3 messages sent, 3 received")
+
+
+def test_lines_of_stdin(household: Household, place: Path) -> None:
+    """Bob repeats them."""
+    child = household.start("nobody", "demo", env={"TMPDIR": str(place)})
+    child.send_line("one")
+    child.expect_line("^one$")
+    child.send_line("two")
+    child.close_stdin()
+    assert child.wait() == 0
+    assert child.stdout_lines == ["one", "two"]
+
+
+def test_on_a_terminal(household: Household, place: Path) -> None:
+    """The keyboard is handed over."""
+    demo = household.terminal("nobody", "demo", env={"TMPDIR": str(place), "NO_COLOR": "1"})
+    for step in STEPS:
+        demo.until(re.escape(step))
+    demo.until("talking with bob")
+    demo.send("anybody there?\r")
+    demo.until(r"bob: anybody there\?")
+    demo.send("bye\r")
+    status, rest = demo.finish()
+    assert status == 0
+    assert "the conversation is over: 1 message sent, 1 received" in rest
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("step", ["a broker runs", "bob accepted"])
+def test_a_signal_ends_everything(
+    household: Household, place: Path, number: signal.Signals, step: str
+) -> None:
+    """At whatever step: both processes end, and the directory goes."""
+    child = household.start("nobody", "demo", env={"TMPDIR": str(place)})
+    child.expect_error_line(step)
+    others = psutil.Process(child.pid).children()
+    assert len(others) == 2
+    child.signal(number)
+    assert child.wait() == 128 + number
+    assert not any(other.is_running() for other in others)
+
+
+def test_a_broker_that_does_not_start(household: Household, place: Path) -> None:
+    """One line says so and why."""
+    broken = household.path / "broken"
+    broken.mkdir()
+    (broken / "landline_broker.py").write_text("raise SystemExit('no broker today')")
+    env = {"TMPDIR": str(place), "PYTHONPATH": str(broken)}
+    child = household.run("nobody", "demo", env=env)
+    assert child.wait() == 1
+    assert child.stderr_lines == [
+        "landline: the broker of the demonstration did not start: no broker today"
+    ]
+
+
+def test_bob_goes_away(household: Household, place: Path) -> None:
+    """The conversation breaks off, and still everything is cleaned up."""
+    child = household.start("nobody", "demo", env={"TMPDIR": str(place)})
+    child.send_line("one")
+    child.expect_line("^one$")
+    [bob] = [
+        each
+        for each in psutil.Process(child.pid).children()
+        if "landline.cli.bob" in each.cmdline()
+    ]
+    bob.kill()
+    assert child.wait() == 7
+    wait_until(lambda: not bob.is_running(), "bob has ended")
