@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.lan",
     "tests.support.leaks",
     "tests.support.mariadb",
+    "tests.support.town",
     "pytester",
 ]
 

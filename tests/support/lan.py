@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
 Family = Literal["ipv4", "ipv6"]
@@ -65,6 +65,15 @@ class Node:
     def plug_in(self) -> None:
         """Put the cable back; it may be in already."""
         _run("-n", self._switch, "link", "set", "dev", self.name, "up")
+
+    @contextlib.contextmanager
+    def no_route_to(self, other: Node) -> Iterator[None]:
+        """Let every packet from here to another node end in a black hole."""
+        _run("-n", self.namespace, "route", "add", "blackhole", other.address)
+        try:
+            yield
+        finally:
+            _run("-n", self.namespace, "route", "delete", "blackhole", other.address)
 
     def octets(self) -> int:
         """Return how much has crossed this node's interface so far, both ways."""

@@ -1,0 +1,1 @@
+"""Several nodes on a network: who finds whom, and what happens when cables are pulled."""
