@@ -45,20 +45,32 @@ class Town:
         return self.homes / f"{user}-at-{at or user}"
 
     def landline(
-        self, user: str, *arguments: str, at: str = "", invite: Invite | None = None
+        self,
+        user: str,
+        *arguments: str,
+        at: str = "",
+        invite: Invite | None = None,
+        password: str = PASSWORD,
     ) -> Child:
         """Start `landline` as this user on a node (default: the user's own)."""
         settings = {
             "LANDLINE_HOME": str(self.home(user, at)),
             "LANDLINE_BROKER": str(invite or self.invite),
-            "LANDLINE_PASSWORD": PASSWORD,
+            "LANDLINE_PASSWORD": password,
         }
         argv = self.lan[at or user].argv(command("landline"), *arguments)
         return self.children.start_program(argv, env=settings)
 
-    def run(self, user: str, *arguments: str, at: str = "", invite: Invite | None = None) -> Child:
+    def run(
+        self,
+        user: str,
+        *arguments: str,
+        at: str = "",
+        invite: Invite | None = None,
+        password: str = PASSWORD,
+    ) -> Child:
         """Run `landline` to its end, which is status 0."""
-        child = self.landline(user, *arguments, at=at, invite=invite)
+        child = self.landline(user, *arguments, at=at, invite=invite, password=password)
         child.close_stdin()
         assert child.wait() == 0, child.transcript()
         return child
@@ -68,17 +80,22 @@ class Town:
         argv = self.lan[node].argv(sys.executable, str(path), *map(str, arguments))
         return self.children.start_program(argv)
 
-    def enrol(self, *users: str, at: str = "", invite: Invite | None = None) -> None:
-        """Register users and log them in, each on a node (default: the user's own)."""
+    def program_at_switch(self, path: Path, *arguments: str | Path) -> Child:
+        """Start a Python program of the tests where every packet comes by."""
+        argv = self.lan.argv_at_switch(sys.executable, str(path), *map(str, arguments))
+        return self.children.start_program(argv)
+
+    def enrol(self, *users: str) -> None:
+        """Register users and log them in, each on the user's own node."""
         for step in ("register", "login"):
-            started = [self.landline(user, step, user, at=at, invite=invite) for user in users]
+            started = [self.landline(user, step, user) for user in users]
             for child in started:
                 child.close_stdin()
                 assert child.wait() == 0, child.transcript()
 
-    def states(self, user: str, invite: Invite | None = None) -> dict[str, str]:
+    def states(self, user: str) -> dict[str, str]:
         """Return what each user does, as the broker tells this one."""
-        child = self.run(user, "who", "--json", invite=invite)
+        child = self.run(user, "who", "--json")
         return {entry["name"]: entry["state"] for entry in map(json.loads, child.stdout_lines)}
 
     def waiting(self, user: str, at: str = "", invite: Invite | None = None) -> Child:
