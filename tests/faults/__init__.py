@@ -1,0 +1,1 @@
+"""What goes wrong between processes: killed, stopped, full, hostile."""

@@ -1,0 +1,1 @@
+"""Tests of the peer's library, one file for each module."""
