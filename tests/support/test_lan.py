@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -76,13 +77,19 @@ def test_a_cable_carries_counts_and_can_be_pulled(lan: Lan) -> None:
             server.kill()
 
 
+def own_namespaces() -> list[str]:
+    """Return those that this process made; other runs make theirs at the same time."""
+    lines = shown("netns", "list").splitlines()
+    return sorted(line for line in lines if line.startswith(f"landline-{os.getpid()}-"))
+
+
 def test_nothing_is_left_and_nothing_of_this_machine_is_touched(lan: Lan) -> None:
-    namespaces, addresses = shown("netns", "list"), own_addresses()
+    namespaces, addresses = own_namespaces(), own_addresses()
     with Lan(lan.family, ["one", "two", "three"]) as another:
         assert [node.name for node in another.nodes] == ["one", "two", "three"]
-        assert shown("netns", "list").count("\n") == namespaces.count("\n") + 4
+        assert len(own_namespaces()) == len(namespaces) + 4
         assert own_addresses() == addresses
-    assert shown("netns", "list") == namespaces
+    assert own_namespaces() == namespaces
 
 
 def test_a_network_that_cannot_be_built_whole_is_removed(lan: Lan) -> None:
