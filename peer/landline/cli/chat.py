@@ -39,6 +39,13 @@ UNDELIVERED_MOST = 1_048_576
 """How many characters may be under way before the line is kept for a while."""
 FAREWELL_S = 1.0
 """How long the other side may take to answer the bye of a program that is being ended."""
+HOLD_S = 0.1
+HELD_MOST = 1_000
+"""How long, and how many, events stand back while something said here is under way.
+
+A reply can overtake the word that what it answers has been stored; on the
+screen it comes after it.
+"""
 _SHOWN_UNDELIVERED = 3
 
 
@@ -70,6 +77,8 @@ class Chat:
         self._other = visible(talk.other)
         self._colour = coloured()
         self._under_way: deque[_Said] = deque()
+        self._held: list[Event] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._note = ""
         self._bye_asked = False
         self._said_bye = False
@@ -121,16 +130,16 @@ class Chat:
         try:
             for lump in lumps(self._talk):
                 self._shown.clear()
-                self._post(lambda lump=lump: self._show(lump))  # type: ignore[misc]  # bound now
+                self._post(lambda lump=lump: self._take(lump))  # type: ignore[misc]  # bound now
                 # Who talks faster than the terminal prints has to wait.
                 if self._loop is not None:
                     self._shown.wait()
         except LandlineError as error:
-            failed: Exception = error
-            self._post(lambda: self._screen.exit(exception=failed))
+            failed = error
+            self._post(lambda: self._fail(failed))
         except BaseException as error:
             crashed = error
-            self._post(lambda: self._screen.exit(exception=crashed))
+            self._post(lambda: self._fail(crashed))
             raise
 
     def _post(self, work: Callable[[], object]) -> None:
@@ -145,21 +154,48 @@ class Chat:
 
     # -- the main thread: what happens -------------------------------------------
 
+    def _take(self, lump: list[Event]) -> None:
+        try:
+            self._show(lump)
+        finally:
+            self._shown.set()
+
     def _show(self, lump: list[Event]) -> None:
-        lines: list[str] = []
+        delivered: list[str] = []
         for event in lump:
-            match event:
-                case Message():
-                    lines.append(self._heard(event))
-                case Delivered():
-                    lines += self._delivered(event.upto)
-                case SaidBye():
-                    self._heard_bye = True
-                    lines.append(self._dim(f"· {self._other} said bye{self._after_their_bye()}"))
-                case Ended():
-                    self._screen.exit(result=event)
-        self._print(lines)
-        self._shown.set()
+            if isinstance(event, Delivered):
+                delivered += self._delivered(event.upto)
+            else:
+                self._held.append(event)
+        self._print(delivered)
+        over = any(isinstance(event, Ended) for event in lump)
+        if over or not self._under_way or len(self._held) > HELD_MOST:
+            self._show_held()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(HOLD_S, self._show_held)
+
+    def _show_held(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        held, self._held = self._held, []
+        self._print([line for event in held for line in self._told(event)])
+
+    def _told(self, event: Event) -> list[str]:
+        """Take note of an event, and return what to print of it."""
+        match event:
+            case Message():
+                return [self._heard(event)]
+            case SaidBye():
+                self._heard_bye = True
+                return [self._dim(f"· {self._other} said bye{self._after_their_bye()}")]
+            case Ended():
+                self._screen.exit(result=event)
+        return []
+
+    def _fail(self, error: BaseException) -> None:
+        self._show_held()
+        self._screen.exit(exception=error)
 
     def _after_their_bye(self) -> str:
         return "" if self._said_bye else " — you may still answer; bye or Ctrl-D ends"
@@ -269,7 +305,10 @@ class Chat:
         return f" talking with {self._other} · {bye} · bye or Ctrl-D ends"
 
     def _keep_unsent(self) -> None:
-        """Leave on the screen what did not get through."""
+        """Leave on the screen what has not been shown, and what did not get through."""
+        for event in self._held:
+            if isinstance(event, Message):
+                click.echo(self._heard(event))
         for said in self._under_way:
             click.echo(f"{said.line} {self._style('✗ not known to be delivered', 'red')}")
         if self._buffer.text:

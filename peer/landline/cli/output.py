@@ -23,7 +23,8 @@ For people, messages go to stdout and everything else to stderr. With
     error      it ended otherwise                           say status
 
 ``register`` and ``login`` tell ``registered`` and ``logged-in`` (name port),
-``logout`` tells ``logged-out``. JSON is ASCII, so that nothing in it acts on a
+``logout`` tells ``logged-out``; ``demo``, when it holds the conversation
+itself, ``said`` (text). JSON is ASCII, so that nothing in it acts on a
 terminal; times are ISO 8601 in UTC. Nothing here asks or reads.
 """
 

@@ -66,7 +66,8 @@ class Terminal(Spawn):
             dimensions=(24, WIDTH),
         )
         self.delaybeforesend = None
-        self.ptyproc.delayafterclose = 0.0
+        # No time to think it over: the program has ended when its terminal is closed.
+        self.ptyproc.delayafterclose = 0.0  # type: ignore[attr-defined]  # not in the stubs
         self.screen = Screen(WIDTH)
 
     def read_nonblocking(self, size: int = 1, timeout: float | None = -1) -> str:

@@ -74,6 +74,7 @@ def test_on_a_terminal(household: Household, place: Path) -> None:
     status, rest = demo.finish()
     assert status == 0
     assert "the conversation is over: 1 message sent, 1 received" in rest
+    assert rest.index("alice: anybody there? ✓") < rest.index("bob: anybody there?")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
