@@ -98,7 +98,7 @@ class MariaDB:
         )
         self.start()
         # Not a %-pattern: that would admit the whole network for the time of the tests.
-        self._execute(
+        self.execute(
             f"CREATE USER {self.user}@'{self.host}' IDENTIFIED BY '{self.password}'",
             f"GRANT ALL ON `landline\\_%`.* TO {self.user}@'{self.host}'",
         )
@@ -154,7 +154,7 @@ class MariaDB:
     def create_database(self) -> str:
         """Create an empty database and return its name."""
         name = next(self._names)
-        self._execute(f"CREATE DATABASE {name}")
+        self.execute(f"CREATE DATABASE {name}")
         return name
 
     def drop_database(self, name: str) -> None:
@@ -179,12 +179,12 @@ class MariaDB:
 
     def _answers(self) -> bool:
         try:
-            self._execute("SELECT 1")
+            self.execute("SELECT 1")
         except OSError:
             return False
         return True
 
-    def _execute(self, *statements: str) -> None:
+    def execute(self, *statements: str) -> None:
         with self._connection() as connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)

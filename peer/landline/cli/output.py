@@ -14,7 +14,7 @@ For people, messages go to stdout and everything else to stderr. With
     accepted   the conversation begins                      name
     declined   you declined a call                          from
     message    they said something                          from text number at
-    delivered  all you said up to here is stored over there upto
+    delivered  all you said up to here is stored there      upto
     bye        they will say no more; you still may         from at
     ended      both have said bye                           said heard
     unsent     a line of stdin cannot be a message          line say

@@ -1,0 +1,1 @@
+"""What README.md and the other pages say is true of the code, and what they show runs."""
