@@ -14,9 +14,8 @@ from contextlib import suppress
 from typing import TypeVar
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
-from landline import __version__
+from landline import __version__, monitor
 from landline.deadline import Deadline
 from landline.errors import (
     BY_CODE,
@@ -173,7 +172,7 @@ class _Wire:
         self._socket.connect(f"tcp://{bracketed(_resolved(self._invite))}:{self._invite.port}")
         connected = False
         while self._monitor.poll(deadline.remaining_ms() or 0):
-            event = parse_monitor_message(self._monitor.recv_multipart())["event"]
+            event = monitor.receive(self._monitor).event
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 return
             if event & _BAD_HANDSHAKE:
@@ -203,7 +202,7 @@ class _Wire:
         while ready := dict(poller.poll(deadline.remaining_ms())):
             if self._socket in ready:
                 return self._socket.recv_multipart()
-            event = parse_monitor_message(self._monitor.recv_multipart())["event"]
+            event = monitor.receive(self._monitor).event
             if event == zmq.EVENT_DISCONNECTED:
                 return None
         return None

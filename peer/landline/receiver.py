@@ -15,8 +15,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
+from landline import monitor
 from landline.deadline import Deadline
 from landline.errors import (
     ConnectionLost,
@@ -107,8 +107,8 @@ _WATCHED = (
 class Dial:
     """How a caller reaches a callee, and what it says first.
 
-    It waits ``dial_s`` seconds for the welcome and then, while it rings, a
-    little longer than ``ring_s``.
+    It waits ``dial_s`` seconds for the welcome and then, while it rings,
+    ``grace_s`` longer than ``ring_s``.
     """
 
     host: str
@@ -117,6 +117,7 @@ class Dial:
     hello: Hello
     ring_s: float = RING_S
     dial_s: float = DIAL_S
+    grace_s: float = HELLO_DEADLINE_S
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ class Receiver(threading.Thread):
         with suppress(zmq.ContextTerminated):
             self._pair.unbind(self._pair.getsockopt_string(zmq.LAST_ENDPOINT))
             while self._monitor.poll(patience.remaining_ms()) and not patience.expired:
-                event = parse_monitor_message(self._monitor.recv_multipart())["event"]
+                event = monitor.receive(self._monitor).event
                 if event == zmq.EVENT_CLOSED:
                     return
 
@@ -413,7 +414,7 @@ class Receiver(threading.Thread):
             raise RemoteProtocolError(FailCode.UNEXPECTED, "the welcome does not fit the hello")
         self._window = welcome.window
         # The callee says when it has rung long enough; this is for one that does not.
-        self._deadline = Deadline(self._end.ring_s + HELLO_DEADLINE_S)
+        self._deadline = Deadline(self._end.ring_s + self._end.grace_s)
         self._notices.put(Rang())
 
     def _opened(self) -> None:
@@ -487,11 +488,11 @@ class Receiver(threading.Thread):
 
     def _take_monitor(self) -> None:
         while self._monitor.poll(0):
-            event = parse_monitor_message(self._monitor.recv_multipart())
+            event = monitor.receive(self._monitor)
             if isinstance(self._end, Dial):
-                self._take_caller_event(event["event"], event["value"], self._end)
+                self._take_caller_event(event.event, event.value, self._end)
             else:
-                self._take_callee_event(event["event"], event["value"])
+                self._take_callee_event(event.event, event.value)
         # Strangers come and go on the same port, and a descriptor is used again:
         # only that the caller's is open now tells.
         if self._connection is not None and self._connection not in self._connections:
