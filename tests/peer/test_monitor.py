@@ -10,14 +10,18 @@ from tests.support.ports import free_port
 
 
 def test_an_event_is_read_as_pyzmq_s_own_helper_reads_it() -> None:
-    with zmq.Context() as context, context.socket(zmq.PAIR) as pair:
-        with pair.get_monitor_socket(zmq.EVENT_LISTENING | zmq.EVENT_CLOSED) as ear:
-            endpoint = f"tcp://127.0.0.1:{free_port()}"
-            pair.bind(endpoint)
-            listening = monitor.receive(ear)
-            pair.unbind(endpoint)
-            closed = parse_monitor_message(ear.recv_multipart())
-            pair.disable_monitor()
+    watched = zmq.EVENT_LISTENING | zmq.EVENT_CLOSED
+    endpoint = f"tcp://127.0.0.1:{free_port()}"
+    with (
+        zmq.Context() as context,
+        context.socket(zmq.PAIR) as pair,
+        pair.get_monitor_socket(watched) as ear,
+    ):
+        pair.bind(endpoint)
+        listening = monitor.receive(ear)
+        pair.unbind(endpoint)
+        closed = parse_monitor_message(ear.recv_multipart())
+        pair.disable_monitor()
     assert (listening.event, listening.endpoint) == (zmq.EVENT_LISTENING, endpoint)
     assert listening.value == closed["value"]
     assert closed["event"] == zmq.EVENT_CLOSED
