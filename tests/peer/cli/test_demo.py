@@ -77,8 +77,14 @@ def test_on_a_terminal(household: Household, place: Path) -> None:
     assert rest.index("alice: anybody there? ✓") < rest.index("bob: anybody there?")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("step", ["a broker runs", "bob accepted"])
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [
+        (signal.SIGINT, "a broker runs"),
+        (signal.SIGTERM, "bob, a process of his own"),
+        (signal.SIGHUP, "bob accepted"),
+    ],
+)
 def test_a_signal_ends_everything(
     household: Household, place: Path, number: signal.Signals, step: str
 ) -> None:

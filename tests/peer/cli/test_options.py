@@ -12,7 +12,7 @@ from tests.peer.cli.household import Household
 if TYPE_CHECKING:
     from pathlib import Path
 
-NOWHERE = "landline://127.0.0.1:1/?key=Aj3U6FfGKvsSsa0kxIVZzBbvHBmdWFw5pKX2iyT7BWU"
+NOWHERE = "landline://broker.invalid:7720/?key=Aj3U6FfGKvsSsa0kxIVZzBbvHBmdWFw5pKX2iyT7BWU"
 
 
 def write(home: Path, text: str) -> None:

@@ -22,6 +22,7 @@ def end(alice: Terminal, bob: Terminal) -> None:
     alice.until("bob accepted")
     for terminal in (alice, bob):
         terminal.until("all delivered")
+    for terminal in (alice, bob):
         terminal.send("\x04")
     assert (alice.finish()[0], bob.finish()[0]) == (0, 0)
 
