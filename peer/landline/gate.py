@@ -72,6 +72,7 @@ class Gate(threading.Thread):
         self._renewal = Deadline(None)
         self._lease_s = 0.0
         self._cut_off = False
+        self._published = False
         self._purse = _Purse()
         self.on_end: Callable[[], None] = _nothing
 
@@ -187,10 +188,12 @@ class Gate(threading.Thread):
         first = self._port is None
         self._port = port
         self._open = True
+        self._published = False
         try:
-            self._extend(self._client.ask(Wait(port, self._host), Leased))
+            self._extend(self._waited())
         except BrokerUnreachable as error:
             if first:
+                self._port = None
                 raise
             self._missed(error)
 
@@ -215,14 +218,22 @@ class Gate(threading.Thread):
             self._client.close()
 
     def _renewed(self) -> Leased:
-        assert self._port is not None
+        if self._open and not self._published:
+            # A renewal would leave the endpoint as it is: engaged.
+            return self._waited()
         renew = Renew(engaged=not self._open)
         try:
             return self._client.ask(renew, Leased, seconds=RENEW_S)
         except NotWaiting:
             # The lease ran out while the broker could not be reached.
-            leased = self._client.ask(Wait(self._port, self._host), Leased, seconds=RENEW_S)
+            leased = self._waited()
         return self._client.ask(renew, Leased, seconds=RENEW_S) if renew.engaged else leased
+
+    def _waited(self) -> Leased:
+        assert self._port is not None
+        leased = self._client.ask(Wait(self._port, self._host), Leased, seconds=RENEW_S)
+        self._published = True
+        return leased
 
     def _missed(self, error: LandlineError) -> None:
         self._renewal = Deadline(RETRY_S)
