@@ -66,6 +66,7 @@ from landline_protocol.frames import (
 )
 from landline_protocol.invite import bracketed
 from landline_protocol.limits import (
+    DIAL_S,
     HEARTBEAT_INTERVAL_MS,
     HEARTBEAT_TIMEOUT_MS,
     HELLO_DEADLINE_S,
@@ -78,8 +79,6 @@ from landline_protocol.link import Link, LinkState, Role, choose_version
 ZAP_DOMAIN = b"landline-peer"
 CURVE_OCTETS = 33
 """What CURVE adds to a frame on the wire."""
-DIAL_S = 10.0
-"""How long a caller waits for the welcome, from the first packet."""
 HOLD_S = 0.02
 """How long what was heard may wait to be stored and acknowledged."""
 NEVER_MS = 3_600_000
@@ -295,6 +294,8 @@ class Receiver(threading.Thread):
         else:
             self._pair.curve_server = True
             self._pair.zap_domain = ZAP_DOMAIN
+            # Should the gate be gone, nobody gets in, rather than everybody.
+            self._pair.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
             port = self._bind(self._end.port)
             sockets.callback(self._end_listening)
             self._notices.put(Bound(port))
