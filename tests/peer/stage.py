@@ -147,11 +147,11 @@ class Stage:
         """Let a peer wait until the stage ends."""
         return self.resources.enter_context(peer.wait())
 
-    def call(self, peer: Peer, name: str) -> Future[Conversation]:
+    def call(self, peer: Peer, name: str, *, once: bool = False) -> Future[Conversation]:
         """Let a peer call as soon as the other waits; hung up when the stage ends."""
 
         def work() -> Conversation:
-            talk = insist(lambda: peer.call(name))
+            talk = peer.call(name) if once else insist(lambda: peer.call(name))
             self.resources.callback(talk.hang_up)
             return talk
 
