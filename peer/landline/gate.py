@@ -33,7 +33,11 @@ RENEW_LEAST_S = 0.1
 """The least time between two renewals, however short the lease is."""
 VETS_AT_ONCE = 10
 VETS_A_SECOND = 5.0
-"""How many strangers' keys the broker is asked about; further knocks are refused."""
+"""How many strangers' keys of one address the broker is asked about; further
+knocks are refused."""
+ADDRESSES_MOST = 1_000
+"""How many addresses are kept count of; while all of them knock, further ones
+are refused."""
 
 
 @dataclass(frozen=True)
@@ -254,19 +258,21 @@ class Gate(threading.Thread):
         """Answer one request of the ZAP (RFC 27): 200 with the caller's name, or 400."""
         name = None
         if len(request) == 7:
-            _, _, domain, _, _, mechanism, key = request
+            _, _, domain, address, _, mechanism, key = request
             if (domain, mechanism, len(key)) == (ZAP_DOMAIN, b"CURVE", KEY_OCTETS):
-                name = self._vet(key)
+                name = self._vet(key, address)
         status = (b"400", b"refused", b"") if name is None else (b"200", b"", name.encode())
         return [b"1.0", request[1] if len(request) > 1 else b"", *status, b""]
 
-    def _vet(self, key: bytes) -> str | None:
-        if not self._open or not self._purse.spend():
+    def _vet(self, key: bytes, address: bytes) -> str | None:
+        if not self._open or not self._purse.spend(address):
             return None
         try:
-            return self._client.ask(Vet(key), Vetted, seconds=VET_S).name
+            name = self._client.ask(Vet(key), Vetted, seconds=VET_S).name
         except LandlineError:
             return None
+        self._purse.give_back(address)
+        return name
 
 
 def _nothing() -> None:
@@ -274,15 +280,32 @@ def _nothing() -> None:
 
 
 class _Purse:
-    """A token bucket: bounds how often strangers make this peer ask the broker."""
+    """Token buckets: bound how often strangers make this peer ask the broker.
+
+    Each address has its own, so that one that keeps knocking shuts nobody
+    else out.
+    """
 
     def __init__(self) -> None:
-        self._tokens = [Deadline(0.0) for _ in range(VETS_AT_ONCE)]
+        self._spent: dict[bytes, list[Deadline]] = {}
 
-    def spend(self) -> bool:
-        """Take a token if one is there; each comes back after its time."""
-        for index, token in enumerate(self._tokens):
-            if token.expired:
-                self._tokens[index] = Deadline(VETS_AT_ONCE / VETS_A_SECOND)
-                return True
-        return False
+    def spend(self, address: bytes) -> bool:
+        """Take a token of this address if one is there; each comes back after its time."""
+        spent = [token for token in self._spent.pop(address, []) if not token.expired]
+        if len(self._spent) >= ADDRESSES_MOST:
+            self._forget()
+        allowed = len(spent) < VETS_AT_ONCE and len(self._spent) < ADDRESSES_MOST
+        if allowed:
+            spent.append(Deadline(VETS_AT_ONCE / VETS_A_SECOND))
+        if spent:
+            self._spent[address] = spent
+        return allowed
+
+    def give_back(self, address: bytes) -> None:
+        """Return the last token: it was spent on a caller whom the broker knew."""
+        self._spent[address].pop()
+
+    def _forget(self) -> None:
+        """Drop the addresses whose tokens have all come back."""
+        for address in [a for a, spent in self._spent.items() if all(t.expired for t in spent)]:
+            del self._spent[address]

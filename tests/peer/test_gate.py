@@ -11,7 +11,7 @@ import zmq
 
 from landline.client import BrokerClient
 from landline.errors import LandlineError
-from landline.gate import VETS_AT_ONCE, Gate, _Purse
+from landline.gate import ADDRESSES_MOST, VETS_AT_ONCE, Gate, _Purse
 from landline_protocol.messages import Done, Leave, Logout, Presence
 from landline_sql.store import Rules
 from tests.peer.raw import Raw, fresh_key
@@ -82,16 +82,29 @@ def test_only_whom_the_broker_sent_is_let_in(stage: Stage) -> None:
     assert mallory.dial(claimed, fresh_key()).gone()
 
 
-def test_the_broker_is_asked_about_few_strangers_at_once() -> None:
+def test_the_broker_is_asked_about_few_strangers_of_one_address_at_once() -> None:
     purse = _Purse()
-    assert [purse.spend() for _ in range(VETS_AT_ONCE + 3)] == [True] * VETS_AT_ONCE + [False] * 3
+    allowed = [purse.spend(b"10.0.0.1") for _ in range(VETS_AT_ONCE + 3)]
+    assert allowed == [True] * VETS_AT_ONCE + [False] * 3
+    assert purse.spend(b"10.0.0.2")
+
+
+def test_a_caller_whom_the_broker_knows_costs_nothing() -> None:
+    purse = _Purse()
+    for _ in range(2 * VETS_AT_ONCE):
+        assert purse.spend(b"10.0.0.1")
+        purse.give_back(b"10.0.0.1")
+
+
+def test_only_so_many_addresses_are_kept_count_of() -> None:
+    purse = _Purse()
+    knocks = [purse.spend(b"%d" % number) for number in range(ADDRESSES_MOST + 3)]
+    assert knocks == [True] * ADDRESSES_MOST + [False] * 3
 
 
 def test_strangers_are_vetted_only_so_often(stage: Stage) -> None:
     waiting = stage.wait(stage.peer("bob"))
-    answers = [
-        waiting._gate._purse.spend() for _ in range(VETS_AT_ONCE)
-    ]
+    answers = [waiting._gate._purse.spend(b"127.0.0.1") for _ in range(VETS_AT_ONCE)]
     assert all(answers)
     mallory = Raw(stage, "mallory")
     assert mallory.dial(mallory.claim("bob")).gone()
