@@ -64,7 +64,7 @@ def converse(talk: "Conversation", output: "Output") -> None:
         ConversationBroken: it broke off, or the user hung up.
     """
     chat = Chat(talk)
-    with talk, output.through(chat.show_line):
+    with output.through(chat.show_line):
         ended = chat.run()
     output.tell("ended", summary(ended))
 

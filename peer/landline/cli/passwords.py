@@ -31,22 +31,25 @@ def password_of(name: str, *, from_stdin: bool, new: bool) -> str:
 
 def asked(name: str, *, new: bool) -> str:
     """Ask for a password on the terminal; it is not shown."""
-    answer: str = click.prompt(
-        f"New password for {name}" if new else f"Password of {name}",
-        hide_input=True,
-        err=True,
-        confirmation_prompt="The same again" if new else False,
-        value_proc=_checked_at_once,
-    )
+    while True:
+        password = _fit(f"New password for {name}" if new else f"Password of {name}")
+        if not new or _hidden("The same again") == password:
+            return password
+        click.echo("these were two different passwords; once more, please", err=True)
+
+
+def _fit(prompt: str) -> str:
+    """Ask until the answer can be a password at all."""
+    while True:
+        try:
+            return _checked(_hidden(prompt))
+        except InvalidInput as error:
+            click.echo(str(error), err=True)
+
+
+def _hidden(prompt: str) -> str:
+    answer: str = click.prompt(prompt, hide_input=True, err=True)
     return answer
-
-
-def _checked_at_once(password: str) -> str:
-    try:
-        return _checked(password)
-    except InvalidInput as error:
-        # The prompt says so and asks again.
-        raise click.UsageError(str(error)) from None
 
 
 def _checked(password: str) -> str:

@@ -34,7 +34,7 @@ def converse(talk: "Conversation", said: "Input", output: "Output") -> None:
         InvalidInput: it is over, but some lines of stdin could not be sent.
     """
     flawed = said.flawed
-    with talk, Bell() as bell:
+    with Bell() as bell:
         speaker = Speaker(talk, said, output, bell)
         speaker.start()
         try:

@@ -20,9 +20,9 @@ def call(peer: "Peer", name: str, output: Output) -> None:
     """Call somebody and talk until both have said bye."""
     with output.errors_told():
         output.tell("calling", f"calling {visible(name)}…", name=name)
-        talk = peer.call(name, progress=lambda step: show_progress(step, output))
-        _accepted(talk, output, f"{visible(talk.other)} accepted")
-        converse(talk, Input(), output)
+        with peer.call(name, progress=lambda step: show_progress(step, output)) as talk:
+            _accepted(talk, output, f"{visible(talk.other)} accepted")
+            converse(talk, Input(), output)
 
 
 def wait(peer: "Peer", output: Output, *, accept: bool, once: bool, host: str) -> None:
@@ -44,7 +44,7 @@ def wait(peer: "Peer", output: Output, *, accept: bool, once: bool, host: str) -
 
 
 def converse(talk: "Conversation", said: Input, output: Output) -> None:
-    """Talk on the terminal, or through stdin and stdout.
+    """Talk on the terminal, or through stdin and stdout. The caller closes ``talk``.
 
     Raises: as ``pipe.converse`` and ``chat.converse``.
     """
@@ -87,7 +87,9 @@ def _serve(waiting: "Waiting", output: Output, *, accept: bool, once: bool) -> N
                 raise _Stopped from None
             talk = _talk(incoming, output) if taken else None
         try:
-            converse(talk, said, output)
+            with talk:
+                _accepted(talk, output, f"talking with {visible(talk.other)}")
+                converse(talk, said, output)
         except LandlineError as error:
             if once:
                 raise
@@ -122,12 +124,10 @@ def _taken(incoming: "IncomingCall", output: Output, *, accept: bool) -> bool:
 def _talk(incoming: "IncomingCall", output: Output) -> "Conversation | None":
     """Take the call, unless the caller has just gone."""
     try:
-        talk = incoming.accept()
+        return incoming.accept()
     except LandlineError:
         _missed(incoming, output)
         return None
-    _accepted(talk, output, f"talking with {visible(talk.other)}")
-    return talk
 
 
 def _accepted(talk: "Conversation", output: Output, line: str) -> None:

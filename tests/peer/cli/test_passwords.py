@@ -17,7 +17,7 @@ def test_register_asks_twice_and_shows_nothing(household: Household) -> None:
     terminal.sendline(PASSWORD)
     terminal.expect_plain("The same again: ")
     terminal.sendline("something else")
-    seen = terminal.expect_plain("do not match")
+    seen = terminal.expect_plain("two different passwords")
     terminal.expect_plain("New password for grace: ")
     terminal.sendline(PASSWORD)
     seen += terminal.expect_plain("The same again: ")
