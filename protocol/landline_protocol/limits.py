@@ -44,6 +44,7 @@ PORT_MAX: Final = 65_535
 
 # Timers (SPEC section 7).
 HELLO_DEADLINE_S: Final = 5.0
+DIAL_S: Final = 10.0
 RING_S: Final = 45.0
 LEASE_S: Final = 60.0
 CLAIM_S: Final = 15.0

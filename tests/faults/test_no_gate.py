@@ -28,7 +28,8 @@ def test_without_a_gate_nobody_is_let_in(stage: Stage) -> None:
     socket.handshake_ivl = 500  # libzmq leaves a handshake that is refused so unfinished
     socket.curve_serverkey = bob.public
     socket.curve_publickey, socket.curve_secretkey = mallory.public, mallory.secret
-    outcome = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
+    events = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+    outcome = stage.resources.enter_context(socket.get_monitor_socket(events))
     stage.resources.callback(socket.disable_monitor)
     socket.connect(f"tcp://127.0.0.1:{link.expect(Bound).port}")
     assert outcome.poll(10_000)

@@ -42,4 +42,4 @@ def test_numbers_fit_into_the_columns_of_every_database() -> None:
 def test_a_lost_peer_is_noticed_before_its_lease_runs_out() -> None:
     assert limits.HEARTBEAT_INTERVAL_MS < limits.HEARTBEAT_TIMEOUT_MS
     assert limits.HEARTBEAT_TIMEOUT_MS / 1000 < limits.CLAIM_S < limits.LEASE_S
-    assert limits.HELLO_DEADLINE_S < limits.CLAIM_S
+    assert limits.HELLO_DEADLINE_S < limits.DIAL_S < limits.CLAIM_S
