@@ -147,10 +147,17 @@ class Chat:
         loop = self._loop
         if loop is not None:
             try:
-                loop.call_soon_threadsafe(work)
+                loop.call_soon_threadsafe(self._do, work)
             except RuntimeError:
                 # It has just been closed.
                 self._shown.set()
+
+    def _do(self, work: Callable[[], object]) -> None:
+        """Do something for another thread; what goes wrong ends the screen, and is raised."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the loop would ask to press Enter, and go on
+            self._screen.exit(exception=error)
 
     # -- the main thread: what happens -------------------------------------------
 
@@ -172,7 +179,7 @@ class Chat:
         if over or not self._under_way or len(self._held) > HELD_MOST:
             self._show_held()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(HOLD_S, self._show_held)
+            self._timer = asyncio.get_running_loop().call_later(HOLD_S, self._do, self._show_held)
 
     def _show_held(self) -> None:
         if self._timer is not None:
@@ -338,7 +345,9 @@ def _screen(
     rows = HSplit(
         [
             ConditionalContainer(
-                Window(FormattedTextControl(above), dont_extend_height=True, style="dim"),
+                Window(
+                    FormattedTextControl(above), dont_extend_height=True, style="fg:ansibrightblack"
+                ),
                 Condition(lambda: bool(above())),
             ),
             Window(typing, wrap_lines=True, dont_extend_height=True),
