@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import zmq
 
-from landline.errors import ConversationBroken
+from landline.errors import ConversationBroken, LandlineError
 from landline.events import Message
 from landline_protocol.conversation import fresh_digest
 from landline_protocol.frames import (
@@ -176,7 +176,7 @@ def test_a_breach_while_it_rings_ends_the_call(
     wire.send(frame)
     assert isinstance(wire.receive(), Fail)
     assert wire.gone()
-    with pytest.raises(Exception, match="broke the protocol") as caught:
+    with pytest.raises(LandlineError, match="broke the protocol") as caught:
         call.accept()
     assert caught.value.exit_status == 3
     assert call.ended

@@ -135,7 +135,7 @@ class Stage:
         def run() -> None:
             try:
                 future.set_result(work(*arguments))
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - the future tells
                 future.set_exception(error)
 
         thread = threading.Thread(target=run, name=f"stage {work!r}")

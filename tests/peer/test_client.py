@@ -92,7 +92,9 @@ class Scripted:
 
 
 @contextmanager
-def asked(*script: Callable[[list[bytes]], list[bytes] | None]) -> Iterator[tuple[Scripted, BrokerClient]]:
+def asked(
+    *script: Callable[[list[bytes]], list[bytes] | None],
+) -> Iterator[tuple[Scripted, BrokerClient]]:
     """Yield a scripted broker and a client of it."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     broker = Scripted(context, list(script))
@@ -127,9 +129,11 @@ def test_a_broker_that_is_busy_is_asked_again(code: ErrorCode, retry_after: floa
 
 
 def test_a_broker_that_is_busy_for_longer_is_said() -> None:
-    with asked(problem(ErrorCode.BUSY, 60.0)) as (_, client):
-        with pytest.raises(BrokerUnreachable, match="red \N{SYMBOL FOR ESCAPE}"):
-            client.ask(Logout(), Done)
+    with (
+        asked(problem(ErrorCode.BUSY, 60.0)) as (_, client),
+        pytest.raises(BrokerUnreachable, match="red \N{SYMBOL FOR ESCAPE}"),
+    ):
+        client.ask(Logout(), Done)
 
 
 def test_every_other_problem_is_an_error_of_its_own() -> None:
@@ -184,9 +188,11 @@ def test_hello_is_asked_once() -> None:
 
 
 def test_no_answer_in_time_is_said() -> None:
-    with asked(silence) as (_, client):
-        with pytest.raises(BrokerUnreachable, match="does not answer; try again"):
-            client.ask(Logout(), Done, seconds=0.2)
+    with (
+        asked(silence) as (_, client),
+        pytest.raises(BrokerUnreachable, match="does not answer; try again"),
+    ):
+        client.ask(Logout(), Done, seconds=0.2)
 
 
 def test_nothing_listens_there() -> None:
@@ -207,9 +213,15 @@ def test_another_key_than_the_brokers(stage: Stage) -> None:
         client.ask(Logout(), Done)
 
 
+class _Web(http.server.BaseHTTPRequestHandler):
+    """Answers every request with an error, and logs nothing."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 def test_a_web_server_is_no_broker() -> None:
-    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as web:
-        web.RequestHandlerClass.log_message = lambda *_: None  # type: ignore[method-assign]
+    with http.server.HTTPServer(("127.0.0.1", 0), _Web) as web:
         serving = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
         serving.start()
         try:
@@ -280,4 +292,4 @@ def test_a_client_ends_in_a_context_that_ends() -> None:
     context.term()
     asking.join()
     broker.join()
-    assert isinstance(outcome[0], zmq.ContextTerminated)
+    assert isinstance(outcome[0], zmq.ZMQError)

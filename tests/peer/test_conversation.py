@@ -239,7 +239,13 @@ def test_what_is_said_right_before_hanging_up_is_in_the_history(stage: Stage) ->
 
 def test_a_with_block_says_bye_and_waits_for_the_other(stage: Stage) -> None:
     alice, bob, *_ = stage.talk()
-    answering = stage.spawn(lambda: [bob.send(m.text) for m in bob.messages()] and bob.close())
+
+    def answer() -> None:
+        for message in bob.messages():
+            bob.send(message.text)
+        bob.close()
+
+    answering = stage.spawn(answer)
     with alice:
         alice.send("ping")
     answering.result(DEADLINE_S)
@@ -258,7 +264,7 @@ def test_an_error_in_a_with_block_is_the_one_that_is_seen(stage: Stage) -> None:
 def test_a_with_block_tells_what_was_lost_though_nobody_read(stage: Stage) -> None:
     alice, bob, *_ = stage.talk()
     bob.hang_up()
-    with pytest.raises(ConversationBroken), alice:  # noqa: PT012 - the block's end raises
+    with pytest.raises(ConversationBroken), alice:
         alice._link.join(Deadline(DEADLINE_S))
 
 

@@ -82,7 +82,7 @@ def test_a_damaged_state_is_named(home: Home, octets: bytes) -> None:
 
 def test_a_file_in_place_of_the_home_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(HomeUnusable, match="cannot use .*file"):
+    with pytest.raises(HomeUnusable, match=r"cannot use .*file"):
         Home(tmp_path / "file")
 
 
@@ -131,7 +131,7 @@ def test_a_disk_is_said_and_leaves_nothing_behind(disk: Path) -> None:
     home = Home(disk / "home")
     fill(disk)
     before = sorted(home.path.iterdir())
-    with pytest.raises(HomeUnusable, match="No space left.*make room"):
+    with pytest.raises(HomeUnusable, match=r"No space left.*make room"):
         home.device_key()
     with pytest.raises(HomeUnusable, match="make room"), home.locked():
         pass

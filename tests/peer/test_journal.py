@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from landline.errors import ConversationBroken, JournalUnusable
+from landline.errors import ConversationBroken, JournalUnusable, LandlineError
 from landline.events import Delivered, Message
 from landline.journal import Journal, Record, Row
 from tests.peer.disk import fill, forbid_writing, mounted
@@ -152,7 +152,7 @@ def test_a_callee_that_cannot_look_into_its_journal_refuses(stage: Stage) -> Non
         db.execute("DROP TABLE messages")
         db.execute("DROP TABLE conversations")
     coming = stage.spawn(lambda: next(iter(waiting)))
-    with pytest.raises(Exception, match="cannot store messages") as caught:
+    with pytest.raises(LandlineError, match="cannot store messages") as caught:
         stage.call(stage.peer("alice"), "bob").result(15)
     assert caught.value.exit_status == 4
     with pytest.raises(JournalUnusable):

@@ -18,6 +18,7 @@ from landline.errors import (
 )
 from landline.events import Message
 from landline.peer import Peer
+from landline_protocol.messages import Leased, Wait
 from tests.peer.raw import Raw
 from tests.peer.stage import DEADLINE_S, broken, next_of
 from tests.support.waiting import wait_until
@@ -64,7 +65,7 @@ def test_a_call_that_is_left_unanswered_is_declined(stage: Stage) -> None:
     calling = stage.call(alice, "bob")
     next(calls)
     second = stage.spawn(lambda: next(calls))
-    with pytest.raises(Declined, match="bob declined the call$"):
+    with pytest.raises(Declined, match=r"bob declined the call$"):
         calling.result(DEADLINE_S)
     again = stage.call(alice, "bob")
     second.result(DEADLINE_S).accept().hang_up()
@@ -126,7 +127,9 @@ def test_a_taken_port_is_replaced_and_said_once(stage: Stage) -> None:
         waiting = stage.wait(bob)
         assert waiting.port != account.port
         assert len(stage.notices["bob"]) == 1
-        assert f"port {account.port} is taken; listening on {waiting.port}" in stage.notices["bob"][0]
+        assert (
+            f"port {account.port} is taken; listening on {waiting.port}" in stage.notices["bob"][0]
+        )
         calls = iter(waiting)
         alice = stage.peer("alice")
         talk, there, *_ = stage.talk_again(alice, waiting, calls)
@@ -140,8 +143,6 @@ def test_a_taken_port_is_replaced_and_said_once(stage: Stage) -> None:
 
 
 def test_a_port_that_another_device_has_published_is_replaced(stage: Stage) -> None:
-    from landline_protocol.messages import Leased, Wait
-
     bob = stage.peer("bob")
     account = bob.account()
     assert account is not None
