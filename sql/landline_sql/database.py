@@ -7,6 +7,7 @@ knows no table. The password in a URL never leaves this module in a text.
 
 import enum
 import logging
+import os
 import random
 import socket
 import sqlite3
@@ -132,7 +133,9 @@ class Database:
         self._opening: set[Any] = set()
         self._lock = threading.Lock()
         self._is_given_up = False
-        if not self.is_sqlite:
+        if self.is_sqlite:
+            _make_private(url.database)
+        else:
             event.listen(self.engine, "do_connect", self._open)
 
     def __repr__(self) -> str:
@@ -319,6 +322,13 @@ def _engine(url: URL, patience: int) -> Engine:
         raise BadDatabase("the database URL has an option that is not known") from None
     event.listen(engine, "connect", prepare)
     return engine
+
+
+def _make_private(path: str | None) -> None:
+    """Make an SQLite file that is not there yet, readable for its owner alone."""
+    # Where that fails, opening it fails too, and says so.
+    with suppress(OSError):
+        os.close(os.open(path or "", os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -313,6 +313,14 @@ def test_mariadb_reads_what_is_committed_in_utc(on_mariadb: str) -> None:
     database.close()
 
 
+def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "broker.sqlite"
+    database = Database(parse_url(f"sqlite:///{path}"))
+    database.read(lambda c: c.execute(text("PRAGMA user_version")).scalar_one())
+    database.close()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
     database = Database(parse_url(f"sqlite:///{tmp_path}/no/such/file"))
     with pytest.raises(Unavailable):
