@@ -6,10 +6,12 @@ then it waits just above the line. Everything foreign is made visible first.
 """
 
 import asyncio
+import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -25,6 +27,7 @@ from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 
+from landline.cli.ending import Terminated
 from landline.cli.output import coloured, local
 from landline.cli.pipe import BYE, lumps, summary
 from landline.errors import InvalidInput, LandlineError
@@ -47,6 +50,15 @@ A reply can overtake the word that what it answers has been stored; on the
 screen it comes after it.
 """
 _SHOWN_UNDELIVERED = 3
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+class _Signalled(Exception):
+    """A signal asks this process to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class _Said(NamedTuple):
@@ -100,8 +112,9 @@ class Chat:
     def run(self) -> Ended:
         """Show the conversation until it ends."""
         try:
-            return self._screen.run(pre_run=self._begin)
-        except BaseException:
+            with _handlers_kept():
+                return self._screen.run(pre_run=self._begin)
+        except BaseException as error:
             # Something else ends the program, or the conversation broke off:
             # who listens has to come to an end, too.
             self._talk.bye()
@@ -110,6 +123,8 @@ class Chat:
             if self._listener.ident is not None:
                 self._listener.join(FAREWELL_S)
             self._talk.hang_up()
+            if isinstance(error, _Signalled):
+                raise Terminated(128 + error.number) from None
             raise
         finally:
             if self._listener.ident is not None:
@@ -124,6 +139,9 @@ class Chat:
 
     def _begin(self) -> None:
         self._loop = asyncio.get_running_loop()
+        for number in _ENDING:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._loop.add_signal_handler(number, self._signalled, number)
         self._listener.start()
 
     def _listen(self) -> None:
@@ -158,6 +176,11 @@ class Chat:
             work()
         except Exception as error:  # noqa: BLE001 - the loop would ask to press Enter, and go on
             self._screen.exit(exception=error)
+
+    def _signalled(self, number: int) -> None:
+        # Raised anywhere in the loop, it would leave the terminal as it is.
+        if not self._screen.is_done:
+            self._screen.exit(exception=_Signalled(number))
 
     # -- the main thread: what happens -------------------------------------------
 
@@ -326,6 +349,17 @@ class Chat:
 
     def _dim(self, text: str) -> str:
         return click.style(text, dim=True) if self._colour else text
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Put the handlers of ending signals back afterwards: a loop takes them away."""
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _now() -> str:
