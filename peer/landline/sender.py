@@ -237,6 +237,9 @@ class Sender(threading.Thread):
         if isinstance(error, JournalUnusable):
             farewell: Fail | None = Fail(FailCode.STORAGE, "the other side cannot store messages")
             told: LandlineError = error
+        elif isinstance(error, zmq.ContextTerminated):
+            farewell = None
+            told = ConversationBroken("the program is ending")
         elif isinstance(error, RemoteProtocolError):
             farewell = Fail(error.code, str(error))
             told = ConversationBroken(f"the other side broke the protocol: {error}")
