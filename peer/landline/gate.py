@@ -19,7 +19,7 @@ from landline.client import BrokerClient
 from landline.deadline import Deadline
 from landline.errors import BrokerUnreachable, ConversationBroken, LandlineError, NotWaiting
 from landline.home import DeviceKey
-from landline.receiver import ZAP_DOMAIN
+from landline.pair import ZAP_DOMAIN
 from landline_protocol.invite import Invite
 from landline_protocol.limits import KEY_OCTETS
 from landline_protocol.messages import Done, Leased, Leave, Renew, Vet, Vetted, Wait

@@ -11,11 +11,12 @@ from typing import TypeVar
 import zmq
 
 from landline.deadline import Deadline
+from landline.ends import Dial, Listen
 from landline.errors import LandlineError
 from landline.home import DeviceKey
 from landline.journal import Journal
 from landline.line import Bound, HangUp, LinkGone, Mailbox, Notice, Notices, Over, Room
-from landline.receiver import Dial, Listen, Receiver
+from landline.receiver import Receiver
 from landline.sender import Sender
 
 ROOM = 4 * 1_048_576

@@ -16,6 +16,7 @@ import zmq
 
 from landline.client import BrokerClient
 from landline.conversation import Conversation
+from landline.ends import Dial
 from landline.errors import ConversationBroken, InvalidInput, NotLoggedIn
 from landline.events import Connected, EndpointReceived, Progress, Ringing
 from landline.gate import Gate
@@ -23,7 +24,6 @@ from landline.home import Home, Remembered
 from landline.journal import Journal, Record
 from landline.line import Opened, Over, Rang
 from landline.link import Link
-from landline.receiver import Dial
 from landline.waiting import Waiting
 from landline_protocol import VERSION
 from landline_protocol.frames import Hello

@@ -6,23 +6,18 @@ to the sender for the journal; frames that the sender wants sent are sent.
 It numbers nothing, stores nothing and acknowledges nothing.
 """
 
-import os
-import socket
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
 
 import zmq
 
-from landline import monitor
 from landline.deadline import Deadline
+from landline.ends import Dial, Listen
 from landline.errors import (
     ConnectionLost,
     ConversationBroken,
     Declined,
-    HomeUnusable,
     JournalUnusable,
     LandlineError,
     NoAnswer,
@@ -44,6 +39,7 @@ from landline.line import (
     Opened,
     Rang,
 )
+from landline.pair import GOODBYE_MS, Pair, addresses
 from landline.visible import visible
 from landline_protocol import VERSION
 from landline_protocol.conversation import Inbound
@@ -64,74 +60,14 @@ from landline_protocol.frames import (
     Welcome,
     decode,
 )
-from landline_protocol.invite import bracketed
-from landline_protocol.limits import (
-    DIAL_S,
-    HEARTBEAT_INTERVAL_MS,
-    HEARTBEAT_TIMEOUT_MS,
-    HELLO_DEADLINE_S,
-    LINK_FRAME_MAX,
-    RING_S,
-    WINDOW,
-)
-from landline_protocol.link import Link, LinkState, Role, choose_version
+from landline_protocol.limits import WINDOW
+from landline_protocol.link import Link, LinkState, Role
 
-ZAP_DOMAIN = b"landline-peer"
-CURVE_OCTETS = 33
-"""What CURVE adds to a frame on the wire."""
 HOLD_S = 0.02
 """How long what was heard may wait to be stored and acknowledged."""
-NEVER_MS = 3_600_000
-"""Longer than a closed connection's socket is kept."""
-UNBIND_S = 1.0
-"""How long a port may take to be closed."""
-GOODBYE_MS = 2_000
-"""How long a closed link may take to get its last frames out."""
 
 # Other work gets its turn even when a peer floods this one with frames.
 _FRAMES_A_TURN = 256
-_WATCHED = (
-    zmq.EVENT_HANDSHAKE_FAILED_AUTH
-    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    | zmq.EVENT_CONNECTED
-    | zmq.EVENT_ACCEPTED
-    | zmq.EVENT_HANDSHAKE_SUCCEEDED
-    | zmq.EVENT_DISCONNECTED
-    | zmq.EVENT_CLOSED
-)
-
-
-@dataclass(frozen=True)
-class Dial:
-    """How a caller reaches a callee, and what it says first.
-
-    It waits ``dial_s`` seconds for the welcome and then, while it rings,
-    ``grace_s`` longer than ``ring_s``.
-    """
-
-    host: str
-    port: int
-    key: bytes
-    hello: Hello
-    ring_s: float = RING_S
-    dial_s: float = DIAL_S
-    grace_s: float = HELLO_DEADLINE_S
-
-
-@dataclass(frozen=True)
-class Listen:
-    """Where a callee waits: ``port`` 0 means any that is free.
-
-    ``known`` says of a conversation's id whether it has been used; it rings
-    for ``ring_s`` seconds, and a caller has ``hello_s`` to say hello.
-    """
-
-    name: str
-    port: int
-    known: Callable[[bytes], bool]
-    ring_s: float = RING_S
-    hello_s: float = HELLO_DEADLINE_S
 
 
 class LinkOver(Exception):
@@ -161,24 +97,24 @@ class Receiver(threading.Thread):
         self._control_address = control
         self._mailbox = mailbox
         self._notices = notices
-        self._link = Link(Role.CALLER if isinstance(end, Dial) else Role.CALLEE)
+        self._link = Link(end.role)
         self._deadline = Deadline(end.dial_s if isinstance(end, Dial) else None)
         self._inbound: Inbound | None = None
         self._other = end.hello.callee if isinstance(end, Dial) else ""
         self._hello = end.hello if isinstance(end, Dial) else None
         self._window = 0
         self._unsent: deque[bytes] = deque()
-        self._held: list[Heard] = []
         self._ack: Ack | None = None
+        self._held: list[Heard] = []
         self._held_octets = 0
         self._held_until = Deadline(None)
         self._leaving = False
         self._greeted = False
-        self.ready = threading.Event()
         self._knocker = ""
         self._connections: set[int] = set()
         self._connection: int | None = None
         self._here = self._there = "?"
+        self.ready = threading.Event()
 
     def run(self) -> None:
         """Serve the link until it is over, then close every socket of it."""
@@ -186,7 +122,8 @@ class Receiver(threading.Thread):
         try:
             with ExitStack() as sockets:
                 self._open(sockets)
-                self._serve(sockets)
+                self._start()
+                self._serve()
         except LinkOver as over:
             error = over.error
         except LandlineError as failed:
@@ -202,59 +139,39 @@ class Receiver(threading.Thread):
             self.ready.set()
 
     def _open(self, sockets: ExitStack) -> None:
-        self._pair = pair = sockets.enter_context(self._context.socket(zmq.PAIR))
+        self._pair = Pair(self._context, self._key, sockets)
+        self._socket = self._pair.socket
         self._control = sockets.enter_context(self._context.socket(zmq.PAIR))
-        pair.linger = GOODBYE_MS
-        pair.ipv6 = True
-        # A link is one-shot: the socket is closed at the first disconnection. To
-        # forbid reconnecting (-1), or to be IMMEDIATE, would throw away what has
-        # come before a disconnection and was not read yet.
-        pair.reconnect_ivl = NEVER_MS
-        pair.maxmsgsize = LINK_FRAME_MAX + CURVE_OCTETS
-        pair.heartbeat_ivl = HEARTBEAT_INTERVAL_MS
-        pair.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
-        pair.curve_secretkey = self._key.secret
-        self._monitor = sockets.enter_context(pair.get_monitor_socket(_WATCHED))
-        sockets.callback(self._end_monitor)
         self._control.rcvhwm = 0
         self._control.connect(self._control_address)
         self.ready.set()
 
-    def _end_monitor(self) -> None:
-        with suppress(zmq.ContextTerminated):
-            self._pair.disable_monitor()
+    def _start(self) -> None:
+        if isinstance(self._end, Listen):
+            self._notices.put(Bound(self._pair.bind(self._end.port)))
+        elif not self._pair.connect(self._end):
+            raise LinkOver(self._unreachable())
 
-    def _end_listening(self) -> None:
-        """Close the port and see it closed: the next link binds it at once."""
-        patience = Deadline(UNBIND_S)
-        with suppress(zmq.ContextTerminated):
-            self._pair.unbind(self._pair.getsockopt_string(zmq.LAST_ENDPOINT))
-            while self._monitor.poll(patience.remaining_ms()) and not patience.expired:
-                event = monitor.receive(self._monitor).event
-                if event == zmq.EVENT_CLOSED:
-                    return
-
-    def _serve(self, sockets: ExitStack) -> None:
-        self._start(sockets)
+    def _serve(self) -> None:
         poller = zmq.Poller()
-        for each in (self._pair, self._control, self._monitor):
+        for each in (self._socket, self._control, self._pair.monitor):
             poller.register(each, zmq.POLLIN)
         stuck = False
         while True:
             if stuck != bool(self._unsent):
                 stuck = not stuck
-                poller.modify(self._pair, zmq.POLLIN | (zmq.POLLOUT if stuck else 0))
+                poller.modify(self._socket, zmq.POLLIN | (zmq.POLLOUT if stuck else 0))
             ready = dict(poller.poll(self._patience_ms()))
             if self._held and self._held_until.expired:
                 self._tell_sender()
             # The wire before the monitor: what came before a disconnection counts.
-            if self._pair in ready:
+            if self._socket in ready:
                 self._take_wire()
             if self._control in ready:
                 self._take_control()
             if self._unsent:
                 self._flush()
-            if self._monitor in ready:
+            if self._pair.monitor in ready:
                 self._take_monitor()
             # After what has come, and however much of it comes.
             if self._deadline.expired:
@@ -262,54 +179,6 @@ class Receiver(threading.Thread):
 
     def _patience_ms(self) -> int | None:
         return (self._held_until if self._held else self._deadline).remaining_ms()
-
-    def _hold(self, heard: Heard) -> None:
-        """Keep what was heard for a moment: the sender stores several at once.
-
-        The reply, if the application has one, goes out before that.
-        """
-        if not self._held:
-            self._held_until = Deadline(HOLD_S)
-        self._held.append(heard)
-        self._held_octets += heard.octets
-        if self._held_octets >= WINDOW // 8 or Bye in map(type, heard.items):
-            self._tell_sender()
-
-    def _tell_sender(self) -> None:
-        for letter in self._held:
-            self._mailbox.put(letter)
-        self._held.clear()
-        self._held_octets = 0
-
-    def _start(self, sockets: ExitStack) -> None:
-        if isinstance(self._end, Dial):
-            self._pair.curve_serverkey = self._end.key
-            self._pair.curve_publickey = self._key.public
-            try:
-                self._pair.connect(f"tcp://{bracketed(self._end.host)}:{self._end.port}")
-            except zmq.ContextTerminated:
-                raise
-            except zmq.ZMQError:
-                raise LinkOver(self._unreachable()) from None
-        else:
-            self._pair.curve_server = True
-            self._pair.zap_domain = ZAP_DOMAIN
-            # Should the gate be gone, nobody gets in, rather than everybody.
-            self._pair.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
-            port = self._bind(self._end.port)
-            sockets.callback(self._end_listening)
-            self._notices.put(Bound(port))
-
-    def _bind(self, port: int) -> int:
-        try:
-            self._pair.bind(f"tcp://*:{port or '*'}")
-        except zmq.ContextTerminated:
-            raise
-        except zmq.ZMQError as error:
-            if port == 0:
-                raise HomeUnusable(f"cannot listen for calls: {error}") from error
-            return self._bind(0)
-        return int(self._pair.getsockopt_string(zmq.LAST_ENDPOINT).rsplit(":", 1)[1])
 
     # -- what comes from the wire -------------------------------------------
 
@@ -328,7 +197,7 @@ class Receiver(threading.Thread):
         """
         for _ in range(_FRAMES_A_TURN):
             try:
-                part = self._pair.recv(zmq.NOBLOCK, copy=False)
+                part = self._socket.recv(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
             try:
@@ -393,10 +262,28 @@ class Receiver(threading.Thread):
         self._notices.put(Arrived(events, octets))
         self._hold(Heard(items, upto, octets, self._inbound.digest))
 
+    def _hold(self, heard: Heard) -> None:
+        """Keep what was heard for a moment: the sender stores several at once.
+
+        The reply, if the application has one, goes out before that.
+        """
+        if not self._held:
+            self._held_until = Deadline(HOLD_S)
+        self._held.append(heard)
+        self._held_octets += heard.octets
+        if self._held_octets >= WINDOW // 8 or Bye in map(type, heard.items):
+            self._tell_sender()
+
+    def _tell_sender(self) -> None:
+        for letter in self._held:
+            self._mailbox.put(letter)
+        self._held.clear()
+        self._held_octets = 0
+
     def _greet(self, hello: Hello) -> None:
         assert isinstance(self._end, Listen)
         try:
-            refusal = _refusal(hello, self._knocker, self._end)
+            refusal = self._end.refusal(hello, self._knocker)
         except JournalUnusable:
             self._send(Refuse(FailCode.STORAGE, "the other side cannot store messages"))
             raise
@@ -478,7 +365,7 @@ class Receiver(threading.Thread):
     def _flush(self) -> None:
         try:
             while self._unsent:
-                self._pair.send(self._unsent[0], zmq.NOBLOCK)
+                self._socket.send(self._unsent[0], zmq.NOBLOCK)
                 self._unsent.popleft()
         except zmq.Again:
             return
@@ -488,8 +375,7 @@ class Receiver(threading.Thread):
     # -- what the monitor says ----------------------------------------------
 
     def _take_monitor(self) -> None:
-        while self._monitor.poll(0):
-            event = monitor.receive(self._monitor)
+        for event in self._pair.events():
             if isinstance(self._end, Dial):
                 self._take_caller_event(event.event, event.value, self._end)
             else:
@@ -501,7 +387,7 @@ class Receiver(threading.Thread):
 
     def _take_caller_event(self, event: int, value: int, dial: Dial) -> None:
         if event == zmq.EVENT_CONNECTED:
-            self._here, self._there = _addresses(value)
+            self._here, self._there = addresses(value)
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._notices.put(Connected(self._here, self._there))
             self._send(dial.hello)
@@ -524,8 +410,8 @@ class Receiver(threading.Thread):
             self._connections.discard(value)
 
     def _lost(self) -> None:
-        self._pair.linger = 0
-        while self._pair.poll(0):
+        self._socket.linger = 0
+        while self._socket.poll(0):
             self._take_wire()
         lost = ConnectionLost("the connection was lost")
         raise LinkOver(self._broken(str(lost)) if self._inbound is None else lost)
@@ -546,9 +432,8 @@ class Receiver(threading.Thread):
     def _unreachable(self) -> LandlineError:
         if isinstance(self._end, Listen):
             return Offline("a caller connected and said nothing")
-        address = f"{bracketed(self._end.host)}:{self._end.port}"
         return Offline(
-            f"{self._other} cannot be reached at {address}; try again, or ask them to check"
+            f"{self._other} cannot be reached at {self._end.address}; try again, or ask them to check"
             " their firewall"
         )
 
@@ -556,31 +441,3 @@ class Receiver(threading.Thread):
         if self._inbound is not None:
             return ConversationBroken(say)
         return Offline(f"the call with {visible(self._other) or 'a caller'} ended: {say}")
-
-
-def _refusal(hello: Hello, knocker: str, end: Listen) -> Refuse | None:
-    """Say why a hello cannot be welcomed, if so."""
-    try:
-        choose_version(hello)
-    except RemoteProtocolError as error:
-        return Refuse(error.code, str(error))
-    if (hello.caller, hello.callee) != (knocker, end.name):
-        return Refuse(FailCode.WRONG_NAME, "the names are not those that the broker knows")
-    if hello.resume != 1 or end.known(hello.conversation):
-        return Refuse(FailCode.UNKNOWN_CONVERSATION, "this conversation is not known here")
-    return None
-
-
-def _addresses(connection: int) -> tuple[str, str]:
-    """Return both ends of a connection that libzmq has just made, by its descriptor."""
-    try:
-        with socket.socket(fileno=os.dup(connection)) as twin:
-            return _address(twin.getsockname()), _address(twin.getpeername())
-    except OSError:
-        # It has gone already; the monitor says so next.
-        return "?", "?"
-
-
-def _address(name: tuple[str, int]) -> str:
-    host = name[0].removeprefix("::ffff:")
-    return f"{bracketed(host)}:{name[1]}"

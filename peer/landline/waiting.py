@@ -13,13 +13,13 @@ from typing import Self
 import zmq
 
 from landline.conversation import Conversation
+from landline.ends import Listen
 from landline.errors import InvalidInput, LandlineError, PortTaken, Unavailable
 from landline.gate import Gate
 from landline.home import DeviceKey
 from landline.journal import Journal
 from landline.line import Bound, Control, HangUp, Knocked, Opened, Over
 from landline.link import Link
-from landline.receiver import Listen
 from landline_protocol.errors import FailCode
 from landline_protocol.frames import Accept, Decline
 from landline_protocol.limits import RING_S, SAY_MAX

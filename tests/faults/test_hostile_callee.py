@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import zmq
 
+from landline.ends import Dial
 from landline.errors import ConversationBroken, Declined, LandlineError, NoAnswer, Offline, Refused
 from landline.journal import Journal
 from landline.line import Over
 from landline.link import Link
-from landline.receiver import Dial
 from landline_protocol.frames import Accept, Ack, Decline, Fail, Hello, Refuse, Text, encode
 from landline_protocol.limits import WINDOW
 from tests.peer.raw import Raw, batch, fresh_key, welcome

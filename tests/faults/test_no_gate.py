@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from landline.ends import Listen
 from landline.journal import Journal
 from landline.line import Bound
 from landline.link import Link
-from landline.receiver import Listen
 from tests.peer.raw import fresh_key
 
 if TYPE_CHECKING:

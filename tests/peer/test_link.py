@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 import zmq
 
+from landline.ends import Listen
 from landline.errors import ConversationBroken, LandlineError
 from landline.journal import Journal
 from landline.line import Bound, Control, Heard, Opened, Over, Say
 from landline.link import Link
-from landline.receiver import Listen
 from landline_protocol.frames import Accept
 from landline_protocol.link import Role
 from tests.peer.raw import fresh_key

@@ -1,0 +1,138 @@
+"""The PAIR socket of one link with its monitor: made, connected or bound, closed.
+
+Belongs to the receiver's thread. It reads no frame, and what an event of the
+monitor means is decided elsewhere.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import zmq
+
+from landline import monitor
+from landline.deadline import Deadline
+from landline.ends import Dial
+from landline.errors import HomeUnusable
+from landline.home import DeviceKey
+from landline.monitor import MonitorEvent
+from landline_protocol.invite import bracketed
+from landline_protocol.limits import HEARTBEAT_INTERVAL_MS, HEARTBEAT_TIMEOUT_MS, LINK_FRAME_MAX
+
+ZAP_DOMAIN = b"landline-peer"
+CURVE_OCTETS = 33
+"""What CURVE adds to a frame on the wire."""
+NEVER_MS = 3_600_000
+"""Longer than a closed connection's socket is kept."""
+UNBIND_S = 1.0
+"""How long a port may take to be closed."""
+GOODBYE_MS = 2_000
+"""How long a closed link may take to get its last frames out."""
+
+_WATCHED = (
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_CONNECTED
+    | zmq.EVENT_ACCEPTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_CLOSED
+)
+
+
+class Pair:
+    """A PAIR ``socket`` and its ``monitor``; ``resources`` closes both, and the port."""
+
+    def __init__(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        key: DeviceKey,
+        resources: ExitStack,
+    ) -> None:
+        self._key = key
+        self._resources = resources
+        self.socket = pair = resources.enter_context(context.socket(zmq.PAIR))
+        pair.linger = GOODBYE_MS
+        pair.ipv6 = True
+        # A link is one-shot: the socket is closed at the first disconnection. To
+        # forbid reconnecting (-1), or to be IMMEDIATE, would throw away what has
+        # come before a disconnection and was not read yet.
+        pair.reconnect_ivl = NEVER_MS
+        pair.maxmsgsize = LINK_FRAME_MAX + CURVE_OCTETS
+        pair.heartbeat_ivl = HEARTBEAT_INTERVAL_MS
+        pair.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
+        pair.curve_secretkey = key.secret
+        self.monitor = resources.enter_context(pair.get_monitor_socket(_WATCHED))
+        resources.callback(self._end_monitor)
+
+    def connect(self, dial: Dial) -> bool:
+        """Set out for the callee; false when its address is none that libzmq takes."""
+        self.socket.curve_serverkey = dial.key
+        self.socket.curve_publickey = self._key.public
+        try:
+            self.socket.connect(f"tcp://{dial.address}")
+        except zmq.ContextTerminated:
+            raise
+        except zmq.ZMQError:
+            return False
+        return True
+
+    def bind(self, port: int) -> int:
+        """Listen on a port, or on any if that one is taken, and return which.
+
+        Raises:
+            HomeUnusable: no port can be listened on.
+        """
+        self.socket.curve_server = True
+        self.socket.zap_domain = ZAP_DOMAIN
+        # Should the gate be gone, nobody gets in, rather than everybody.
+        self.socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+        bound = self._bound(port)
+        self._resources.callback(self._end_listening)
+        return bound
+
+    def events(self) -> Iterator[MonitorEvent]:
+        """Yield what the monitor has to say now."""
+        while self.monitor.poll(0):
+            yield monitor.receive(self.monitor)
+
+    def _bound(self, port: int) -> int:
+        try:
+            self.socket.bind(f"tcp://*:{port or '*'}")
+        except zmq.ContextTerminated:
+            raise
+        except zmq.ZMQError as error:
+            if port == 0:
+                raise HomeUnusable(f"cannot listen for calls: {error}") from error
+            return self._bound(0)
+        return int(self.socket.getsockopt_string(zmq.LAST_ENDPOINT).rsplit(":", 1)[1])
+
+    def _end_listening(self) -> None:
+        """Close the port and see it closed: the next link binds it at once."""
+        patience = Deadline(UNBIND_S)
+        with suppress(zmq.ContextTerminated):
+            self.socket.unbind(self.socket.getsockopt_string(zmq.LAST_ENDPOINT))
+            while self.monitor.poll(patience.remaining_ms()) and not patience.expired:
+                if monitor.receive(self.monitor).event == zmq.EVENT_CLOSED:
+                    return
+
+    def _end_monitor(self) -> None:
+        with suppress(zmq.ContextTerminated):
+            self.socket.disable_monitor()
+
+
+def addresses(connection: int) -> tuple[str, str]:
+    """Return both ends of a connection that libzmq has just made, by its descriptor."""
+    try:
+        with socket.socket(fileno=os.dup(connection)) as twin:
+            return _address(twin.getsockname()), _address(twin.getpeername())
+    except OSError:
+        # It has gone already; the monitor says so next.
+        return "?", "?"
+
+
+def _address(name: tuple[str, int]) -> str:
+    host = name[0].removeprefix("::ffff:")
+    return f"{bracketed(host)}:{name[1]}"
