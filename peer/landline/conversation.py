@@ -48,7 +48,7 @@ class Conversation:
 
         Messages are numbered 1, 2, 3 … in each direction; ``Delivered`` names
         the number up to which the other side has stored them. Waits while
-        more than 4 MiB wait for the wire.
+        more than four million characters wait for the wire.
 
         Raises:
             InvalidInput: the text is too long or not Unicode; nothing was sent.
@@ -58,11 +58,12 @@ class Conversation:
             check_text(text)
         except UnfitText as error:
             raise InvalidInput(f"{error}; nothing was sent") from None
-        room = self._link.room
-        if not room.take(weight(text)):
+        room, size = self._link.room, weight(text)
+        if not room.take(size):
             raise ConversationBroken(_ENDED)
         with self._saying:
             if self._said_bye:
+                room.give(size)
                 raise ConversationBroken("you have said bye; nothing was sent")
             if not room.post(Say(text, _now_ms())):
                 raise ConversationBroken(_ENDED)

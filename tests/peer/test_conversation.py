@@ -11,6 +11,8 @@ import pytest
 from landline.deadline import Deadline
 from landline.errors import ConversationBroken, InvalidInput, LandlineError
 from landline.events import Delivered, Ended, Message, SaidBye
+from landline.link import ROOM
+from landline_protocol.limits import TEXT_MAX
 from tests.peer.stage import DEADLINE_S, broken, events, next_of
 
 if TYPE_CHECKING:
@@ -123,6 +125,16 @@ def test_every_other_text_arrives_unchanged(stage: Stage, text: str) -> None:
     bob.bye()
     assert events(alice)[-1] == Ended(said=1, heard=0)
     assert events(bob)[-1] == Ended(said=0, heard=1)
+
+
+def test_what_is_said_after_bye_takes_no_room(stage: Stage) -> None:
+    """However often: it raises, and never waits."""
+    alice, _, *_ = stage.talk()
+    alice.bye()
+    text = "x" * TEXT_MAX
+    for _ in range(ROOM // TEXT_MAX + 2):
+        with pytest.raises(ConversationBroken, match="you have said bye"):
+            alice.send(text)
 
 
 def test_many_threads_send_and_each_text_has_one_number(stage: Stage) -> None:
