@@ -12,8 +12,6 @@ from typing import Final
 import bcrypt
 
 COST: Final = 12
-COST_MIN: Final = 4
-COST_MAX: Final = 16
 
 _KEY: Final = b"landline-password-v1"
 

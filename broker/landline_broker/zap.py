@@ -10,6 +10,8 @@ from collections.abc import Callable
 import zmq
 from zmq.utils import z85
 
+from landline_protocol.limits import KEY_OCTETS
+
 ENDPOINT = "inproc://zeromq.zap.01"
 DOMAIN = b"landline-broker"
 
@@ -35,7 +37,7 @@ def verdict(question: list[bytes]) -> list[bytes]:
     if version != b"1.0":
         return [b"1.0", request_id, b"500", b"version", b"", b""]
     match question[2:]:
-        case [domain, _, _, b"CURVE", key] if domain == DOMAIN and len(key) == 32:
+        case [domain, _, _, b"CURVE", key] if domain == DOMAIN and len(key) == KEY_OCTETS:
             return [b"1.0", request_id, b"200", b"OK", z85.encode(key), b""]
     log.info("refused a connection that brought no key")
     return [b"1.0", request_id, b"400", b"refused", b"", b""]

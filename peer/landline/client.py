@@ -62,7 +62,9 @@ R = TypeVar("R", bound=Reply)
 class BrokerClient:
     """A connection to one broker, opened by the first request."""
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", invite: Invite, key: DeviceKey):
+    def __init__(
+        self, context: "zmq.Context[zmq.Socket[bytes]]", invite: Invite, key: DeviceKey
+    ) -> None:
         self.invite = invite
         self._context = context
         self._key = key

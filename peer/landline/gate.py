@@ -27,6 +27,7 @@ from landline_protocol.messages import Done, Leased, Leave, Renew, Vet, Vetted, 
 VET_S = 4.0
 """How long the broker may take to vet a key before the knock is refused."""
 RENEW_S = 5.0
+"""How long the broker may take to note where this peer waits, or to prolong it."""
 RETRY_S = 5.0
 """How long after a failed renewal the next one is tried."""
 RENEW_LEAST_S = 0.1
@@ -74,7 +75,6 @@ class Gate(threading.Thread):
         self._open = False
         self._port: int | None = None
         self._renewal = Deadline(None)
-        self._lease_s = 0.0
         self._cut_off = False
         self._published = False
         self._purse = _Purse()

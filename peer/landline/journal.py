@@ -33,8 +33,6 @@ CREATE TABLE messages (
     PRIMARY KEY (conversation, mine, number)
 ) WITHOUT ROWID;
 """
-
-
 _STORE = (
     "INSERT INTO messages (conversation, place, mine, number, at_ms, text)"
     " VALUES (?, ?, ?, ?, ?, ?)"
@@ -73,8 +71,8 @@ class Journal:
         self._place = 1
         with self._explained():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            # The connection is handed from the thread that opens it to the
-            # sender, and never used by both.
+            # The connection is handed on, from the thread that opens it to the
+            # receiver and then to the sender, and never used by two at once.
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             with self._explained():
@@ -140,13 +138,13 @@ class Journal:
         """Yield every message exchanged with ``other``, in the order they were stored."""
         with self._explained(), closing(self._db.cursor()) as cursor:
             cursor.execute(
-                "SELECT other, mine, number, at_ms, text, NOT mine OR number <= confirmed"
+                "SELECT mine, number, at_ms, text, NOT mine OR number <= confirmed"
                 " FROM messages JOIN conversations ON conversations.id = conversation"
                 " WHERE other = ? ORDER BY conversation, place",
                 (other,),
             )
-            for other_, mine, number, at_ms, text, delivered in cursor:
-                yield Record(other_, bool(mine), number, at_ms, text, bool(delivered))
+            for mine, number, at_ms, text, delivered in cursor:
+                yield Record(other, bool(mine), number, at_ms, text, bool(delivered))
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA busy_timeout = 5000")

@@ -1,8 +1,8 @@
 """What the threads of one link say to each other.
 
-The values that go into the sender's mailbox, the events that go to the
-application's thread before there is a conversation, and the room that makes
-``send`` wait. It starts nothing and owns no socket.
+The letters that go into the sender's mailbox, the notices that go to the
+application's thread, and the room that makes ``send`` wait. It starts nothing
+and owns no socket.
 """
 
 import threading

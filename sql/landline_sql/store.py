@@ -27,7 +27,6 @@ _KEEP_EXPIRED_S: Final = 600.0
 _KEEP_THROTTLE_S: Final = 24 * 3600.0
 _KEEP_AUDIT_S: Final = 90 * 24 * 3600.0
 
-
 ACCOUNT_PENALTY: Final = Penalty(5, window=900, first=2, longest=900)
 ADDRESS_PENALTY: Final = Penalty(20, window=900, first=2, longest=60)
 REGISTER_PENALTY: Final = Penalty(200, window=3600, first=3600, longest=3600, sliding=False)

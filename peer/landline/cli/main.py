@@ -12,7 +12,7 @@ import click
 from landline import __version__
 from landline.cli.ending import Interrupted, status_of
 from landline.cli.options import Settings, common
-from landline.cli.output import Output
+from landline.cli.output import Output, interactive
 from landline.visible import visible
 
 _EPILOG = """\b
@@ -82,8 +82,6 @@ def landline(ctx: click.Context) -> int:
     """
     if ctx.invoked_subcommand is not None:
         return 0
-    from landline.cli.output import interactive
-
     if not interactive():
         click.echo(ctx.get_help(), err=True)
         return 2

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from landline.cli.bell import Bell
+from landline.cli.output import Output, iso
 from landline.errors import ConversationBroken, InvalidInput, LandlineError
 from landline.events import Delivered, Ended, Event, Message, SaidBye
 from landline.visible import visible
 
 if TYPE_CHECKING:
-    from landline.cli.output import Output
     from landline.cli.stdin import Input
     from landline.conversation import Conversation
 
@@ -26,7 +26,7 @@ FAREWELL_S = 1.0
 _LUMP = 256
 
 
-def converse(talk: "Conversation", said: "Input", output: "Output") -> None:
+def converse(talk: "Conversation", said: "Input", output: Output) -> None:
     """Hold the conversation until both have said bye.
 
     Raises:
@@ -86,7 +86,7 @@ def lumps(talk: "Conversation") -> Iterator[list[Event]]:
 class Speaker(threading.Thread):
     """Says what stdin says, until bye or until the bell rings."""
 
-    def __init__(self, talk: "Conversation", said: "Input", output: "Output", bell: Bell) -> None:
+    def __init__(self, talk: "Conversation", said: "Input", output: Output, bell: Bell) -> None:
         super().__init__(name="landline-stdin")
         self._talk = talk
         self._input = said
@@ -119,7 +119,7 @@ class Speaker(threading.Thread):
             self._talk.bye()
 
 
-def tell(event: Event, output: "Output") -> None:
+def tell(event: Event, output: Output) -> None:
     """Tell one event of a conversation."""
     match event:
         case Message():
@@ -127,8 +127,6 @@ def tell(event: Event, output: "Output") -> None:
         case Delivered():
             output.tell("delivered", upto=event.upto)
         case SaidBye():
-            from landline.cli.output import iso
-
             other = visible(event.sender)
             output.tell(
                 "bye", f"{other} said bye", **{"from": event.sender, "at": iso(event.at_ms)}
