@@ -111,7 +111,7 @@ def test_the_data_outlives_the_broker_and_a_second_broker_shares_it(command: Com
 
 
 def test_a_request_in_hand_is_finished_before_the_end(command: Command) -> None:
-    served = command.serve("--bcrypt-cost", "13", "--auth-threads", "1")
+    served = command.serve("--bcrypt-cost", "11", "--auth-threads", "1")
     alice = served.device()
     alice.must(Hello("x"))
     request = Login("alice", PASSWORD)
