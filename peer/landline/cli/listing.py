@@ -1,7 +1,6 @@
 """What ``who`` and ``history`` print. Plain text: no table library is needed."""
 
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,17 +10,19 @@ from landline.visible import visible
 
 if TYPE_CHECKING:
     from landline.journal import Record
-    from landline_protocol.messages import Presence
+    from landline.peer import Peer
 
 _COLOURS = {"waiting": "green", "engaged": "yellow"}
 
 
-def roll(users: list["Presence"], me: str | None, output: Output) -> None:
-    """Print users and what they do."""
+def roll(peer: "Peer", name: str | None, output: Output) -> None:
+    """Print one user, or all of them, and what they do."""
+    users = peer.who(name)
     if output.json:
         for user in users:
             output.put({"name": user.name, "state": user.state})
         return
+    me = peer.home.remembered.name
     colour = coloured()
     width = max((len(visible(user.name)) for user in users), default=0)
     for user in users:
@@ -31,16 +32,18 @@ def roll(users: list["Presence"], me: str | None, output: Output) -> None:
         click.echo(f"{visible(user.name):{width}}  {shown}{mark}")
 
 
-def history(me: str, records: Iterable["Record"], output: Output) -> int:
-    """Print messages, oldest first, and return how many there are."""
-    count = 0
-    for record in records:
-        count += 1
+def history(peer: "Peer", name: str, output: Output) -> None:
+    """Print what was said to and by a user, oldest first."""
+    me = peer.home.remembered.name or ""
+    silent = True
+    for record in peer.history(name):
+        silent = False
         if output.json:
             output.put(_object(me, record))
         else:
             sys.stdout.write(f"{_line(me, record)}\n")
-    return count
+    if silent and not output.json:
+        click.echo(f"nothing has been said between you and {visible(name)} here", err=True)
 
 
 def _object(me: str, record: "Record") -> dict[str, object]:

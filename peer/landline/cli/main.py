@@ -13,7 +13,6 @@ from landline import __version__
 from landline.cli.ending import Interrupted, status_of
 from landline.cli.options import Settings, common
 from landline.cli.output import Output, interactive
-from landline.visible import visible
 
 _EPILOG = """\b
 First steps (an invite is what 'landline-broker serve' prints):
@@ -174,7 +173,7 @@ def who(settings: Settings, name: str | None) -> None:
 
     output = Output(json=settings.json)
     with settings.peer(output) as peer:
-        listing.roll(peer.who(name), peer.home.remembered.name, output)
+        listing.roll(peer, name, output)
 
 
 @landline.command(
@@ -252,10 +251,7 @@ def history(settings: Settings, name: str) -> None:
 
     output = Output(json=settings.json)
     with settings.peer(output) as peer:
-        records = peer.history(name)
-        me = peer.home.remembered.name or ""
-        if listing.history(me, records, output) == 0 and not output.json:
-            click.echo(f"nothing has been said between you and {visible(name)} here", err=True)
+        listing.history(peer, name, output)
 
 
 @landline.command(

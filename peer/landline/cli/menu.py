@@ -141,12 +141,10 @@ class Menu:
         talking.call(peer, _asked_name("whom"), self._output)
 
     def _who(self, peer: "Peer") -> None:
-        listing.roll(peer.who(), peer.home.remembered.name, self._output)
+        listing.roll(peer, None, self._output)
 
     def _history(self, peer: "Peer") -> None:
-        name = _asked_name("with whom")
-        if listing.history(peer.home.remembered.name or "", peer.history(name), self._output) == 0:
-            click.echo(f"nothing has been said between you and {visible(name)} here")
+        listing.history(peer, _asked_name("with whom"), self._output)
 
     def _exit(self, _: "Peer") -> None:
         raise Exit
