@@ -1,6 +1,9 @@
 """One deadline for all the steps of one operation, instead of timeouts that add up."""
 
 import time
+from typing import Final
+
+_POLL_MOST_MS: Final = 2**31 - 1  # 24 days: a poll takes no more
 
 
 class Deadline:
@@ -21,6 +24,9 @@ class Deadline:
         return left if most is None else min(left, most)
 
     def remaining_ms(self, most: float | None = None) -> int | None:
-        """Return the milliseconds left for a poll, rounded up; ``None`` means forever."""
+        """Return milliseconds for a poll: what is left, rounded up; ``None`` means forever.
+
+        A poll can end before a deadline that is weeks away.
+        """
         left = self.remaining(most)
-        return None if left is None else int(left * 1000) + 1
+        return None if left is None else min(int(left * 1000) + 1, _POLL_MOST_MS)

@@ -38,6 +38,10 @@ def test_no_more_than_the_most_is_left() -> None:
     assert 900.0 < left <= 1_000.0
 
 
+def test_no_poll_is_asked_for_more_than_it_takes() -> None:
+    assert Deadline(1e9).remaining_ms() == 2**31 - 1
+
+
 def test_every_error_has_an_exit_status_of_the_contract() -> None:
     kinds = [each for each in vars(errors).values() if isinstance(each, type)]
     statuses = {kind.exit_status for kind in kinds if issubclass(kind, errors.LandlineError)}
