@@ -8,6 +8,7 @@ in the modules that it names.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +18,7 @@ import zmq
 from landline.client import BrokerClient
 from landline.conversation import Conversation
 from landline.ends import Dial
-from landline.errors import ConversationBroken, InvalidInput, NotLoggedIn
+from landline.errors import ConversationBroken, InvalidInput, NotLoggedIn, WrongBroker
 from landline.events import Connected, EndpointReceived, Progress, Ringing
 from landline.gate import Gate
 from landline.home import Home, Remembered
@@ -279,6 +280,13 @@ def _all_users(client: BrokerClient) -> Iterator[Presence]:
     after = ""
     while True:
         roll = client.ask(Who(after=after), Roll)
+        names = [after, *(user.name for user in roll.users)]
+        if not all(name < later for name, later in pairwise(names)):
+            # It could go round in a circle, and ``who`` would never end.
+            raise WrongBroker(
+                "what answers does not name users in their order, as a broker does; ask for a"
+                " new invite"
+            )
         yield from roll.users
         if not roll.more or not roll.users:
             return

@@ -17,10 +17,13 @@ from landline_protocol.limits import (
     SAY_MAX,
     WHO_PAGE_MAX,
 )
+from landline_protocol.names import NAME
 
 # A name or a password as typed: the handler checks it and answers in words.
 Typed = Annotated[str, Meta(max_length=1_024)]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
+# A user in a reply: a peer makes a file name of it, and compares it.
+UserName = Annotated[str, Meta(pattern=NAME)]
 # Empty, or a host that is safe to stand in a ZeroMQ endpoint.
 Host = Annotated[str, Meta(max_length=HOST_MAX, pattern=rf"\A\Z|{HOST}")]
 Port = Annotated[int, Meta(ge=0, le=PORT_MAX)]
@@ -59,7 +62,7 @@ class Policy(Struct, frozen=True):
 class Account(Struct, frozen=True):
     """A user as this device is logged in: ``port`` 0 means none is assigned."""
 
-    name: Name
+    name: UserName
     port: Port
 
 
@@ -167,7 +170,7 @@ class Claimed(Reply, frozen=True):
     """
 
     call: CallId
-    name: Name
+    name: UserName
     host: Host
     port: Annotated[int, Meta(ge=1, le=PORT_MAX)]
     key: Key
@@ -186,7 +189,7 @@ class Vetted(Reply, frozen=True):
     """The key belongs to ``name``, whom the broker sent with this call."""
 
     call: CallId
-    name: Name
+    name: UserName
 
 
 class Vet(Request, frozen=True):
@@ -200,7 +203,7 @@ class Vet(Request, frozen=True):
 class Presence(Struct, frozen=True):
     """One user and what the user does."""
 
-    name: Name
+    name: UserName
     state: State
 
 

@@ -9,7 +9,10 @@ import unicodedata
 
 from landline_protocol.limits import NAME_MAX, NAME_MIN, PASSWORD_MAX, PASSWORD_MIN
 
-_NAME = re.compile(rf"[a-z][a-z0-9._-]{{{NAME_MIN - 1},{NAME_MAX - 1}}}")
+NAME = rf"\A[a-z][a-z0-9._-]{{{NAME_MIN - 1},{NAME_MAX - 1}}}\Z"
+"""The one spelling of a name, as a regular expression."""
+
+_NAME = re.compile(NAME)
 
 
 class InvalidName(ValueError):
@@ -27,7 +30,7 @@ def canonical_name(text: str) -> str:
         InvalidName: the text breaks a rule of SPEC section 4.1.
     """
     name = text.lower() if text.isascii() else text
-    if _NAME.fullmatch(name) is None:
+    if _NAME.match(name) is None:
         raise InvalidName(
             f"a name has {NAME_MIN} to {NAME_MAX} characters: letters a-z, digits,"
             " '.', '_' or '-', and starts with a letter"
