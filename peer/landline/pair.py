@@ -6,6 +6,7 @@ monitor means is decided elsewhere.
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
@@ -25,8 +26,9 @@ CURVE_OCTETS = 33
 """What CURVE adds to a frame on the wire."""
 NEVER_MS = 3_600_000
 """Longer than a closed connection's socket is kept."""
-UNBIND_S = 1.0
-"""How long a port may take to be closed."""
+UNBIND_S = 0.5
+"""How long the port of an earlier link may take to be closed."""
+_GLANCE_S = 0.002
 GOODBYE_MS = 2_000
 """How long a closed link may take to get its last frames out."""
 
@@ -52,7 +54,6 @@ class Pair:
         resources: ExitStack,
     ) -> None:
         self._key = key
-        self._resources = resources
         self.socket = pair = resources.enter_context(context.socket(zmq.PAIR))
         pair.linger = GOODBYE_MS
         pair.ipv6 = True
@@ -89,9 +90,7 @@ class Pair:
         self.socket.zap_domain = ZAP_DOMAIN
         # Should the gate be gone, nobody gets in, rather than everybody.
         self.socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
-        bound = self._bound(port)
-        self._resources.callback(self._end_listening)
-        return bound
+        return self._bound(port)
 
     def events(self) -> Iterator[MonitorEvent]:
         """Yield what the monitor has to say now."""
@@ -99,6 +98,17 @@ class Pair:
             yield monitor.receive(self.monitor)
 
     def _bound(self, port: int) -> int:
+        patience = Deadline(UNBIND_S)
+        while not self._bind(port):
+            # libzmq closes the port of the link before this one in a thread of its
+            # own. To unbind it would cut off the last frames of that link.
+            if patience.expired:
+                self._bind(0)
+                break
+            time.sleep(_GLANCE_S)
+        return int(self.socket.getsockopt_string(zmq.LAST_ENDPOINT).rsplit(":", 1)[1])
+
+    def _bind(self, port: int) -> bool:
         try:
             self.socket.bind(f"tcp://*:{port or '*'}")
         except zmq.ContextTerminated:
@@ -106,17 +116,8 @@ class Pair:
         except zmq.ZMQError as error:
             if port == 0:
                 raise HomeUnusable(f"cannot listen for calls: {error}") from error
-            return self._bound(0)
-        return int(self.socket.getsockopt_string(zmq.LAST_ENDPOINT).rsplit(":", 1)[1])
-
-    def _end_listening(self) -> None:
-        """Close the port and see it closed: the next link binds it at once."""
-        patience = Deadline(UNBIND_S)
-        with suppress(zmq.ContextTerminated):
-            self.socket.unbind(self.socket.getsockopt_string(zmq.LAST_ENDPOINT))
-            while self.monitor.poll(patience.remaining_ms()) and not patience.expired:
-                if monitor.receive(self.monitor).event == zmq.EVENT_CLOSED:
-                    return
+            return False
+        return True
 
     def _end_monitor(self) -> None:
         with suppress(zmq.ContextTerminated):

@@ -244,6 +244,20 @@ def test_a_breach_in_a_conversation_ends_it(
     a_call_gets_through(stage, waiting, calls)
 
 
+def test_what_was_sent_before_the_end_arrives_before_the_reason(
+    stage: Stage, waiting: Waiting, calls: Iterator[IncomingCall]
+) -> None:
+    wire = Raw(stage, "mallory").call("bob")
+    talk = next(calls).accept()
+    wire.expect(Accept)
+    for _ in range(14):
+        talk.send("x" * 60_000)
+    wire.receive()
+    wire.send(b"garbage")
+    assert wire.expect(Fail).code == "malformed"
+    broken(talk)
+
+
 def test_a_breach_and_a_disconnection_at_once_do_not_hang(
     stage: Stage, waiting: Waiting, calls: Iterator[IncomingCall]
 ) -> None:
