@@ -79,6 +79,9 @@ def parse_url(text: str) -> URL:
             "the database URL is not valid: write mysql://USER:PASSWORD@HOST/DATABASE"
             " or sqlite:////PATH"
         ) from None
+    if "@" in (url.host or ""):
+        # It is the rest of a password, and errors name the host.
+        raise BadDatabase("the database URL is not valid: write an @ in the password as %40")
     family = url.drivername.partition("+")[0]
     if family in ("mysql", "mariadb"):
         return url.set(drivername="mysql+pymysql")

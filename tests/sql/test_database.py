@@ -58,7 +58,15 @@ def test_each_way_to_write_a_url_means_one_driver(written: str, driver: str) -> 
 
 @pytest.mark.parametrize(
     "written",
-    ["", "hidden", "postgresql://u:hidden@h/d", "sqlite://", "sqlite:///:memory:", "mysql://h:x/"],
+    [
+        "",
+        "hidden",
+        "postgresql://u:hidden@h/d",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "mysql://h:x/",
+        "mysql://u:pass@hidden@h/d",
+    ],
 )
 def test_what_cannot_be_used_is_named_without_repeating_it(written: str) -> None:
     with pytest.raises(BadDatabase) as caught:
