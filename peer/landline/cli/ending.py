@@ -54,7 +54,7 @@ def status_of(command: Callable[[], object], debug: Callable[[], bool]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
         _trace(debug())
         status = _said(_unexpected(error, debug()), 1)
-    _release_stdout()
+    _release_streams()
     return status
 
 
@@ -94,6 +94,11 @@ def _prepare_streams() -> None:
         except OSError:
             # Closed: the next file or socket to be opened would take its place.
             os.open(os.devnull, os.O_RDWR)
+    # Python has no stream for what it found closed.
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -111,9 +116,10 @@ def _terminate(number: int, _: FrameType | None) -> None:
     raise Terminated(128 + number)
 
 
-def _release_stdout() -> None:
+def _release_streams() -> None:
     """Keep the interpreter from complaining, at its end, that nobody reads."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for descriptor, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def own_signals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the signal handlers and the streams of the test run alone."""
     monkeypatch.setattr("landline.cli.ending._prepare_signals", lambda: None)
-    monkeypatch.setattr("landline.cli.ending._release_stdout", lambda: None)
+    monkeypatch.setattr("landline.cli.ending._release_streams", lambda: None)
 
 
 def raising(error: BaseException) -> Callable[[], object]:
@@ -153,8 +153,13 @@ def test_disk_that_is_full(household: Household, full_disk: Path) -> None:
 
 def test_stderr_that_nobody_reads(household: Household) -> None:
     """The status still tells."""
-    script = f"({LANDLINE} who nobody; echo $? >&3) 2>&1 | true"
-    argv = ["/bin/sh", "-c", f"exec 3>&1; {script}"]
-    child = household.children.start_program(argv, env=household.settings("alice"))
-    child.wait()
-    assert child.stdout_lines == ["3"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        settings = household.settings("alice")
+        ended = subprocess.run(
+            [LANDLINE, "who", "nobody"], stderr=writing, env=os.environ | settings, timeout=30
+        )
+    finally:
+        os.close(writing)
+    assert ended.returncode == 3
