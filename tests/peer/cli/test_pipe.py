@@ -189,6 +189,15 @@ def test_nobody_reads_stdout(household: Household) -> None:
     assert [each["text"] for each in objects(history)][:2] == ["one", "two"]
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_output_is_nowhere(household: Household, closed: str) -> None:
+    """A service manager may close that, too."""
+    argv = ["/bin/sh", "-c", f"exec {LANDLINE} who {closed}"]
+    alice = household.children.start_program(argv, env=household.settings("alice"))
+    assert alice.wait() == 0, alice.transcript()
+    assert not alice.stderr_lines
+
+
 def test_closed_stdin_is_an_empty_one(household: Household) -> None:
     """A service manager may close it."""
     bob = household.wait("bob", "--once")
