@@ -89,12 +89,14 @@ class _Ports(_ParamType):
     name = "FIRST-LAST"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        from landline_protocol.limits import PORT_MAX
+
         if isinstance(value, range):
             return value
         first, dash, last = value.partition("-")
         if dash and first.isdecimal() and last.isdecimal():
             ports = range(int(first), int(last) + 1)
-            if ports and ports[0] > 0 and ports[-1] < 65_536:
+            if ports and ports[0] > 0 and ports[-1] <= PORT_MAX:
                 return ports
         return self.fail("write two ports, the first not above the last: 20000-32767", param, ctx)
 

@@ -174,7 +174,7 @@ def _account(of: User | Session) -> Account:
 
 
 def _presence(entry: Entry) -> Presence:
-    return Presence(entry.name, entry.state)  # type: ignore[arg-type]  # words of ``states``
+    return Presence(entry.name, entry.state)
 
 
 def _name(text: str) -> str:

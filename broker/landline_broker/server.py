@@ -57,7 +57,7 @@ class Broker:
         """Whether a thread of the broker ended before its time."""
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._helpers: list[threading.Thread] = []  # these end with the context
+        self._context_threads: list[threading.Thread] = []  # these end with the context
         self._context: Context | None = None
         self._store: Store | None = None
         self._invite: Invite | None = None
@@ -113,7 +113,7 @@ class Broker:
             if self._threads and not self._end_threads(self._context):
                 return False
             self._context.term()
-            _join(self._helpers, time.monotonic() + _INTERRUPT_S)
+            _join(self._context_threads, time.monotonic() + _INTERRUPT_S)
             self._context = None
         if self._store is not None:
             self._store.close()
@@ -141,7 +141,7 @@ class Broker:
 
     def _admit(self, context: Context) -> None:
         bound = threading.Event()
-        self._run("zap", lambda: zap.admit(context, bound.set), self._helpers)
+        self._run("zap", lambda: zap.admit(context, bound.set), self._context_threads)
         if not bound.wait(_START_S):
             raise RuntimeError("the ZAP handler did not start")
 

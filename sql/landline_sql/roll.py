@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from landline_protocol.messages import State
 from landline_sql.database import Database
 from landline_sql.devices import live
 from landline_sql.errors import NotLoggedIn, UnknownUser
@@ -17,10 +18,10 @@ from landline_sql.tables import devices, users
 
 @dataclass(frozen=True)
 class Entry:
-    """One user and what the user does: one of the words in ``states``."""
+    """One user and what the user does."""
 
     name: str
-    state: str
+    state: State
 
 
 _me = select(func.count().label("live")).where(devices.c.key == bindparam("k"), live).subquery("me")

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, and_, case, exists, or_
 
+from landline_protocol.messages import State
 from landline_sql.clock import now
 from landline_sql.tables import calls, devices, endpoints, users
 
@@ -31,7 +32,7 @@ _calling = and_(
     calls.c.expires_at > now(),
 )
 
-user_state: Final[ColumnElement[str]] = case(
+user_state: Final[ColumnElement[State]] = case(
     (exists().where(_of_user, free).correlate(users), WAITING),
     (exists().where(_of_user, leased).correlate(users), ENGAGED),
     (exists().where(_calling).correlate(users), ENGAGED),
