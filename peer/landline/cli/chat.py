@@ -9,9 +9,11 @@ import asyncio
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -148,16 +150,14 @@ class Chat:
         try:
             for lump in lumps(self._talk):
                 self._shown.clear()
-                self._post(lambda lump=lump: self._take(lump))  # type: ignore[misc]  # bound now
+                self._post(partial(self._take, lump))
                 # Who talks faster than the terminal prints has to wait.
                 if self._loop is not None:
                     self._shown.wait()
         except LandlineError as error:
-            failed = error
-            self._post(lambda: self._fail(failed))
+            self._post(partial(self._fail, error))
         except BaseException as error:
-            crashed = error
-            self._post(lambda: self._fail(crashed))
+            self._post(partial(self._fail, error))
             raise
 
     def _post(self, work: Callable[[], object]) -> None:
@@ -363,8 +363,6 @@ def _handlers_kept() -> Iterator[None]:
 
 
 def _now() -> str:
-    import time
-
     return local(time.time_ns() // 1_000_000, "%H:%M")
 
 
