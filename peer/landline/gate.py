@@ -99,6 +99,12 @@ class Gate(threading.Thread):
             self.stop()
             raise
 
+    def check(self) -> None:
+        """Raise why the gate has ended, if it has; no new socket can be made then."""
+        with self._ordering:
+            if self._ended is not None:
+                raise self._ended
+
     def publish(self, port: int) -> None:
         """Tell the broker that callers find us at ``port``, and open the gate.
 

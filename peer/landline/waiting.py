@@ -134,10 +134,11 @@ class Waiting:
                 self._gate.engage()
                 return self._link, notice.hello.caller
             if isinstance(notice, Over):
+                # Before a new link is made: in a context that ends none can be.
+                self._gate.check()
                 if not isinstance(notice.error, Unavailable | None):
                     raise notice.error
-                # Somebody was let in and did not come to ring; or the gate has
-                # ended, and says why when it is asked to open.
+                # Somebody was let in and did not come to ring.
                 self._hang_up()
                 self._listen()
 
