@@ -28,13 +28,11 @@ Row = tuple[str, str, str]
 
 def start() -> list[Row]:
     """Time a logged-in device from the start of its process to its first message delivered."""
-    times = []
     with serving() as (invite, directory), _bob_waits(invite, directory):
         with Peer(directory / "alice", invite) as alice:
             alice.register("alice", PASSWORD)
             alice.login("alice", PASSWORD)
-        for _ in range(CALLS):
-            times.append(_call(directory / "alice"))
+        times = [_call(directory / "alice") for _ in range(CALLS)]
     return [("start to first message delivered, p50 [ms]", _ms(times), "at most 250")]
 
 

@@ -144,10 +144,8 @@ def _both(times: list[float]) -> str:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["raw"]:
-            pass  # pin(1)
             _raw_echo()
         case ["api", invite, home]:
-            pass  # pin(1)
             _api_echo(invite, home)
         case _:
             pin(0)

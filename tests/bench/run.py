@@ -14,7 +14,7 @@ from pathlib import Path
 # `python tests/bench/run.py` finds its neighbours, too.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench import commands, round_trip, who_rate  # noqa: E402 - after the path
+from tests.bench import commands, round_trip, who_rate
 
 FIGURES = {
     "round-trip": round_trip.main,
