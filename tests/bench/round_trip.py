@@ -30,7 +30,7 @@ def main() -> list[tuple[str, str, str]]:
     """Measure, and return rows of (figure, value, wanted)."""
     raw: list[float] = []
     api: list[float] = []
-    with raw_pair() as raw_trip, conversation() as api_trip:
+    with pinned(0), raw_pair() as raw_trip, conversation() as api_trip:
         for trip in (raw_trip, api_trip):
             timed(trip, WARM_UP)
         for _ in range(ROUNDS):
@@ -130,10 +130,18 @@ def _api_echo(invite: str, home: str) -> None:
                 return
 
 
-def pin(cpu: int) -> None:
-    """Stay on one CPU, where the machine has more than one and lets us choose."""
-    if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
-        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[cpu]})
+@contextmanager
+def pinned(cpu: int) -> Iterator[None]:
+    """Stay on one CPU meanwhile, where the machine has more than one and lets us choose."""
+    if not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) < 2:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _both(times: list[float]) -> str:
@@ -144,10 +152,11 @@ def _both(times: list[float]) -> str:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["raw"]:
-            _raw_echo()
+            with pinned(1):
+                _raw_echo()
         case ["api", invite, home]:
-            _api_echo(invite, home)
+            with pinned(1):
+                _api_echo(invite, home)
         case _:
-            pin(0)
             for row in main():
                 print(*row, sep=" | ")
