@@ -21,7 +21,7 @@ from landline.errors import BrokerUnreachable, ConversationBroken, LandlineError
 from landline.home import DeviceKey
 from landline.pair import ZAP_DOMAIN
 from landline_protocol.invite import Invite
-from landline_protocol.limits import KEY_OCTETS
+from landline_protocol.limits import DIAL_S, KEY_OCTETS
 from landline_protocol.messages import Done, Leased, Leave, Renew, Vet, Vetted, Wait
 
 VET_S = 4.0
@@ -278,6 +278,10 @@ class Gate(threading.Thread):
         except LandlineError:
             return None
         self._purse.give_back(address)
+        if self._published:
+            # Engaged from now on; unless the caller comes in, wait anew.
+            self._published = False
+            self._renewal = Deadline(DIAL_S)
         return name
 
 
