@@ -1,0 +1,1 @@
+"""A second client, made from protocol/SPEC.md alone, talks with Landline."""
