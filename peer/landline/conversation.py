@@ -102,7 +102,6 @@ class Conversation:
                 return notice
             elif isinstance(notice, Over):
                 self._ended = True
-                self._link.join(Deadline(None))
                 if notice.error is not None:
                     raise notice.error
                 return None

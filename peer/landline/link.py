@@ -72,6 +72,8 @@ class Link:
             self._over = notice
             # For another thread that may be waiting here, too.
             self._notices.put(notice)
+            # It is the threads' last word; who has read it finds them done.
+            self.join(Deadline(JOIN_S))
         return notice
 
     def expect(self, kind: type[N]) -> N:
