@@ -207,7 +207,7 @@ def decode(octets: bytes) -> Frame:
         return _decode_batch(octets) if kind == _BATCH else _decoders[kind].decode(octets[1:])
     except RemoteProtocolError:
         raise
-    except (ValueError, LookupError, struct.error, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, LookupError, struct.error, RecursionError) as error:
         raise RemoteProtocolError(FailCode.MALFORMED, f"malformed frame: {error}"[:200]) from None
 
 
