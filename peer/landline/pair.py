@@ -45,7 +45,10 @@ _WATCHED = (
 
 
 class Pair:
-    """A PAIR ``socket`` and its ``monitor``; ``resources`` closes both, and the port."""
+    """A PAIR ``socket`` and its ``monitor``; ``resources`` closes both.
+
+    libzmq closes the port itself a little later, in a thread of its own.
+    """
 
     def __init__(
         self,

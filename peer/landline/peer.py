@@ -15,6 +15,7 @@ from typing import Self
 
 import zmq
 
+from landline.checks import checked_name, checked_password
 from landline.client import BrokerClient
 from landline.conversation import Conversation
 from landline.ends import Dial
@@ -43,12 +44,6 @@ from landline_protocol.messages import (
     Registered,
     Roll,
     Who,
-)
-from landline_protocol.names import (
-    InvalidName,
-    InvalidPassword,
-    canonical_name,
-    canonical_password,
 )
 
 
@@ -117,7 +112,7 @@ class Peer:
             NameTaken: another user has this name.
             BrokerUnreachable: no broker answers.
         """
-        request = Register(_checked_name(name), _checked_password(password))
+        request = Register(checked_name(name), checked_password(password))
         self._lock()
         with self._client() as client:
             return client.ask(request, Registered).account
@@ -131,7 +126,7 @@ class Peer:
             Throttled: too many attempts.
             BrokerUnreachable: no broker answers.
         """
-        request = Login(_checked_name(name), _checked_password(password))
+        request = Login(checked_name(name), checked_password(password))
         self._lock()
         with self._client() as client:
             account = client.ask(request, LoggedIn).account
@@ -154,7 +149,7 @@ class Peer:
         """
         with self._client() as client:
             if name is not None:
-                return client.ask(Who(name=_checked_name(name)), Roll).users
+                return client.ask(Who(name=checked_name(name)), Roll).users
             return list(_all_users(client))
 
     def wait(self, host: str = "") -> Waiting:
@@ -188,7 +183,7 @@ class Peer:
             Refused: the other's program does not let this device in.
             NotLoggedIn: this device is not logged in.
         """
-        name = _checked_name(name)
+        name = checked_name(name)
         self._lock()
         with ExitStack() as stack:
             with self._client() as client:
@@ -212,7 +207,7 @@ class Peer:
         Raises:
             NotLoggedIn: nobody has logged in here yet.
         """
-        name = _checked_name(name)
+        name = checked_name(name)
         me = self.home.remembered.name
         if me is None:
             raise NotLoggedIn("nobody is logged in here; log in first: landline login NAME")
@@ -309,18 +304,3 @@ def _invite(broker: str | Invite | None) -> Invite | None:
         raise InvalidInput(
             f"this is no invite: {error}; copy the line that 'landline-broker serve' prints"
         ) from None
-
-
-def _checked_name(name: str) -> str:
-    try:
-        return canonical_name(name)
-    except InvalidName as error:
-        raise InvalidInput(str(error)) from None
-
-
-def _checked_password(password: str) -> str:
-    try:
-        canonical_password(password)
-    except InvalidPassword as error:
-        raise InvalidInput(str(error)) from None
-    return password

@@ -2,27 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from landline.errors import InvalidInput
 from landline.visible import visible
 
 if TYPE_CHECKING:
     from landline.cli.output import Output
     from landline.peer import Peer
     from landline_protocol.messages import Account
-
-
-def checked_name(name: str) -> str:
-    """Return the one spelling of a name, before a password is asked for.
-
-    Raises:
-        InvalidInput: it can be nobody's name.
-    """
-    from landline_protocol.names import InvalidName, canonical_name
-
-    try:
-        return canonical_name(name)
-    except InvalidName as error:
-        raise InvalidInput(str(error)) from None
 
 
 def register(peer: "Peer", name: str, password: str, output: "Output") -> None:

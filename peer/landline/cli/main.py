@@ -111,12 +111,13 @@ def register(settings: Settings, name: str, password_stdin: bool) -> None:
     The password has 8 characters or more; it is asked for on the terminal, or
     read from stdin or from LANDLINE_PASSWORD.
     """
+    from landline.checks import checked_name
     from landline.cli import account
     from landline.cli.passwords import password_of
 
     output = Output(json=settings.json)
     with settings.peer(output) as peer:
-        name = account.checked_name(name)
+        name = checked_name(name)
         password = password_of(name, from_stdin=password_stdin, new=True)
         account.register(peer, name, password, output)
 
@@ -133,12 +134,13 @@ Examples:
 @click.pass_obj
 def login(settings: Settings, name: str, password_stdin: bool) -> None:
     """Log in on this device, for 30 days or until logout."""
+    from landline.checks import checked_name
     from landline.cli import account
     from landline.cli.passwords import password_of
 
     output = Output(json=settings.json)
     with settings.peer(output) as peer:
-        name = account.checked_name(name)
+        name = checked_name(name)
         password = password_of(name, from_stdin=password_stdin, new=False)
         account.login(peer, name, password, output)
 

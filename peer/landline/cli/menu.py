@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from landline import __version__
+from landline.checks import checked_name
 from landline.cli import account, listing, talking
 from landline.cli.ending import Interrupted
 from landline.cli.passwords import asked
@@ -152,4 +153,4 @@ class Menu:
 
 def _asked_name(question: str) -> str:
     answer: str = click.prompt(question)
-    return account.checked_name(answer.strip())
+    return checked_name(answer.strip())

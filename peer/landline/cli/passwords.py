@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from landline.checks import checked_password
 from landline.errors import InvalidInput
 
 VARIABLE = "LANDLINE_PASSWORD"
@@ -18,9 +19,9 @@ def password_of(name: str, *, from_stdin: bool, new: bool) -> str:
         InvalidInput: there is none, or nobody can have such a password.
     """
     if from_stdin:
-        return _checked(_from_stdin())
+        return checked_password(_from_stdin())
     if password := os.environ.get(VARIABLE):
-        return _checked(password)
+        return checked_password(password)
     if not os.isatty(0):
         raise InvalidInput(
             f"no password: give --password-stdin and write it to stdin, set {VARIABLE}, or run"
@@ -42,7 +43,7 @@ def _fit(prompt: str) -> str:
     """Ask until the answer can be a password at all."""
     while True:
         try:
-            return _checked(_hidden(prompt))
+            return checked_password(_hidden(prompt))
         except InvalidInput as error:
             click.echo(str(error), err=True)
 
@@ -50,16 +51,6 @@ def _fit(prompt: str) -> str:
 def _hidden(prompt: str) -> str:
     answer: str = click.prompt(prompt, hide_input=True, err=True)
     return answer
-
-
-def _checked(password: str) -> str:
-    from landline_protocol.names import InvalidPassword, canonical_password
-
-    try:
-        canonical_password(password)
-    except InvalidPassword as error:
-        raise InvalidInput(str(error)) from None
-    return password
 
 
 def _from_stdin() -> str:
