@@ -6,15 +6,15 @@ ends it, both processes end and the directory goes.
 
 import os
 import secrets
-import signal
 import subprocess
 import sys
-import tempfile
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Self
 
 from landline.cli import pipe, talking
+from landline.cli.ending import Undisturbed
 from landline.cli.output import Output, interactive
 from landline.cli.stdin import Input
 from landline.errors import LandlineError
@@ -51,16 +51,21 @@ class Demo:
         Raises:
             LandlineError: a part of it did not start, or the conversation broke off.
         """
-        with self._output.errors_told(), ExitStack() as stack:
-            place = tempfile.TemporaryDirectory(prefix="landline-demo-", ignore_cleanup_errors=True)
-            folder = Path(stack.enter_context(place))
-            stack.callback(_leave_in_peace)
-            self._hold(folder, stack)
+        with (
+            self._output.errors_told(),
+            Undisturbed() as undisturbed,
+            TemporaryDirectory(prefix="landline-demo-", ignore_cleanup_errors=True) as name,
+        ):
+            folder = Path(name)
+            # Both start at once; bob gets the invite as soon as there is one.
+            with (
+                _Child("the broker", folder, *_BROKER, "--data-dir", "broker") as broker,
+                _Child("bob", folder, "-m", "landline.cli.bob", "bob") as bob,
+                undisturbed.disturbed(),
+            ):
+                self._hold(folder, broker, bob)
 
-    def _hold(self, folder: Path, stack: ExitStack) -> None:
-        # Both start at once; bob gets the invite as soon as there is one.
-        broker = stack.enter_context(_Child("the broker", folder, *_BROKER, "--data-dir", "broker"))
-        bob = stack.enter_context(_Child("bob", folder, "-m", "landline.cli.bob", "bob"))
+    def _hold(self, folder: Path, broker: "_Child", bob: "_Child") -> None:
         invite = broker.line().removeprefix("ready ")
         bob.write(invite)
         self._say(f"a broker runs on SQLite, all its files in {folder}")
@@ -175,8 +180,10 @@ class _Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            self._pipe(stream).close()
+        # A line that it was not there to read any more.
+        with suppress(BrokenPipeError):
+            self._pipe(self._process.stdin).close()
+        self._pipe(self._process.stdout).close()
         self._errors.close()
 
     def _why(self) -> str:
@@ -194,12 +201,6 @@ class _Child:
 def _environment() -> dict[str, str]:
     """Return our environment without the settings of the real peer and broker."""
     return {name: of for name, of in os.environ.items() if not name.startswith("LANDLINE_")}
-
-
-def _leave_in_peace() -> None:
-    """Let nothing disturb the cleaning up; every step of it has its deadline."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _welcome() -> str:

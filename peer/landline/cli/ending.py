@@ -8,8 +8,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Self
 
 import click
 
@@ -25,6 +27,62 @@ class Interrupted(Exception):
 
 class Terminated(SystemExit):
     """A signal asks this process to end. A ``SystemExit``, because event loops let it pass."""
+
+
+class Undisturbed:
+    """Keeps signals waiting, so that all that its ``with`` block makes is cleared away.
+
+    Only within ``disturbed`` do they do what they did before; what came
+    outside is made up for there, or after the block.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Callable[[int, FrameType | None], object]] = {}
+        self._waiting: list[int] = []
+        self._open = False
+
+    @contextmanager
+    def disturbed(self) -> Iterator[None]:
+        """Let signals in meanwhile."""
+        self._open = True
+        try:
+            self._make_up()
+            yield
+        finally:
+            self._open = False
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            handler = signal.getsignal(number)
+            # What is ignored, or ends the process at once, stays as it is.
+            if callable(handler):
+                self._before[number] = handler
+                signal.signal(number, self._take)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            # One that came may have made itself the last.
+            if signal.getsignal(number) == self._take:
+                signal.signal(number, handler)
+        if error is None:
+            self._make_up()
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self._open:
+            self._before[number](number, frame)
+        else:
+            self._waiting.append(number)
+
+    def _make_up(self) -> None:
+        while self._waiting:
+            number = self._waiting.pop()
+            self._before[number](number, None)
 
 
 def status_of(command: Callable[[], object], debug: Callable[[], bool]) -> int:

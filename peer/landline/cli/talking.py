@@ -77,15 +77,16 @@ def _serve(waiting: "Waiting", output: Output, *, accept: bool, once: bool) -> N
     said = Input()
     calls = iter(waiting)
     while True:
-        _say_waiting(waiting, output)
-        talk = None
-        while talk is None:
-            try:
+        try:
+            # The line names Ctrl-C, so that the key has to mean it from here on.
+            _say_waiting(waiting, output)
+            talk = None
+            while talk is None:
                 incoming = next(calls)
-                taken = _taken(incoming, output, accept=accept)
-            except (KeyboardInterrupt, Terminated):
-                raise _Stopped from None
-            talk = _talk(incoming, output) if taken else None
+                if _taken(incoming, output, accept=accept):
+                    talk = _talk(incoming, output)
+        except (KeyboardInterrupt, Terminated):
+            raise _Stopped from None
         try:
             with talk:
                 _accepted(talk, output, f"talking with {visible(talk.other)}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import signal
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -14,7 +16,6 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 STEPS = (
     "a broker runs on SQLite",
@@ -98,6 +99,31 @@ def test_a_signal_ends_everything(
     assert not any(other.is_running() for other in others)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_it_starts(
+    household: Household, place: Path, number: signal.Signals
+) -> None:
+    """As soon as there is a directory, it goes, and so does what has been started."""
+    child = household.start("nobody", "demo", env={"TMPDIR": str(place)})
+    wait_until(lambda: list(place.iterdir()), "there is a directory")
+    child.signal(number)
+    assert child.wait() == 128 + number
+    assert _in(place) == []
+
+
+def test_impatience(household: Household, place: Path) -> None:
+    """Signals that come while it cleans up change nothing."""
+    child = household.start("nobody", "demo", env={"TMPDIR": str(place)})
+    child.expect_error_line("bob, a process of his own")
+    others = psutil.Process(child.pid).children()
+    child.signal(signal.SIGTERM)
+    wait_until(lambda: not all(other.is_running() for other in others), "one has ended")
+    child.signal(signal.SIGINT)
+    child.signal(signal.SIGHUP)
+    assert child.wait() == 128 + signal.SIGTERM
+    assert _in(place) == []
+
+
 def test_a_broker_that_does_not_start(household: Household, place: Path) -> None:
     """One line says so and why."""
     broken = household.path / "broken"
@@ -124,3 +150,13 @@ def test_bob_goes_away(household: Household, place: Path) -> None:
     bob.kill()
     assert child.wait() == 7
     wait_until(lambda: not bob.is_running(), "bob has ended")
+
+
+def _in(place: Path) -> list[psutil.Process]:
+    """Return the processes of the demonstration that run below a place."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if place in Path(process.cwd()).parents:
+                found.append(process)
+    return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
 import click
 import pytest
 
-from landline.cli.ending import Interrupted, Terminated, status_of
+from landline.cli.ending import Interrupted, Terminated, Undisturbed, status_of
 from landline.errors import Declined, LandlineError
 from tests.peer.cli.household import LANDLINE, Household
 from tests.support.ports import free_port
@@ -18,6 +19,7 @@ from tests.support.ports import free_port
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from types import FrameType
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +72,67 @@ def test_debug_shows_where(capsys: pytest.CaptureFixture[str], error: Exception)
     said = capsys.readouterr().err
     assert said.startswith("Traceback")
     assert said.splitlines()[-1].startswith("landline: ")
+
+
+class _Came(Exception):
+    """A signal did what it does."""
+
+
+@pytest.fixture
+def ending_signal() -> Iterator[signal.Signals]:
+    """A signal that raises."""
+
+    def came(_: int, __: FrameType | None) -> None:
+        raise _Came
+
+    before = signal.signal(signal.SIGHUP, came)
+    yield signal.SIGHUP
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_signal_waits_for_the_end_of_the_block(ending_signal: signal.Signals) -> None:
+    """It cuts nothing short, and is not lost; afterwards it does what it did before."""
+    done = []
+
+    def make() -> None:
+        with Undisturbed():
+            signal.raise_signal(ending_signal)
+            done.append(True)
+
+    with pytest.raises(_Came):
+        make()
+    assert done
+    with pytest.raises(_Came):
+        signal.raise_signal(ending_signal)
+
+
+def test_signal_waits_to_be_let_in(ending_signal: signal.Signals) -> None:
+    """It comes where it is let in, whether it came before or comes then."""
+    with Undisturbed() as undisturbed:
+        signal.raise_signal(ending_signal)
+        with pytest.raises(_Came), undisturbed.disturbed():
+            pytest.fail("it was not let in")
+        with pytest.raises(_Came), undisturbed.disturbed():
+            signal.raise_signal(ending_signal)
+
+
+def test_error_of_the_block_is_the_one_to_be_seen(ending_signal: signal.Signals) -> None:
+    """A signal that comes while an error is on its way out changes nothing."""
+
+    def fail() -> None:
+        signal.raise_signal(ending_signal)
+        raise KeyError
+
+    with pytest.raises(KeyError), Undisturbed():
+        fail()
+
+
+def test_ignored_signal_stays_ignored(ending_signal: signal.Signals) -> None:
+    """As under nohup."""
+    signal.signal(ending_signal, signal.SIG_IGN)
+    with Undisturbed() as undisturbed, undisturbed.disturbed():
+        signal.raise_signal(ending_signal)
+    assert signal.getsignal(ending_signal) is signal.SIG_IGN
 
 
 def test_debug_is_an_option(household: Household) -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import signal
 import socket
 
+import pytest
+
 from landline import Peer
+from landline.cli import talking
+from landline.cli.output import Output
 from tests.peer.cli.household import Household
 
 
@@ -31,6 +35,26 @@ def test_one_caller_after_the_other(household: Household) -> None:
     assert bob.wait() == 0
     assert bob.stderr_lines[-1] == "no longer waiting for callers"
     assert household.run("alice", "who", "bob").stdout_lines == ["bob  offline"]
+
+
+class _Hasty(Output):
+    """Presses Ctrl-C while the line that names it is being shown."""
+
+    def tell(self, event: str, line: str = "", /, **members: object) -> None:
+        super().tell(event, line, **members)
+        if event == "waiting":
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_as_soon_as_it_is_named(
+    household: Household, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends the waiting like any later one."""
+    with Peer(household.home("bob"), household.invite) as bob:
+        talking.wait(bob, _Hasty(json=False), accept=True, once=False, host="")
+    waiting, stopped = capsys.readouterr().err.splitlines()
+    assert waiting.startswith("waiting for callers as bob")
+    assert stopped == "no longer waiting for callers"
 
 
 def test_end_of_stdin_says_bye_to_every_caller(household: Household) -> None:
