@@ -7,8 +7,9 @@ is the business of ``link``.
 """
 
 import struct
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -41,6 +42,8 @@ class Kind(IntEnum):
     BATCH = 6
     ACK = 7
     FAIL = 8
+    ASK = 9
+    STORED = 10
 
 
 Conversation = Annotated[
@@ -83,12 +86,30 @@ class Bye(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=
 Item = Text | Bye
 
 
-class Hello(Struct, frozen=True):
+class Chunk(NamedTuple):
+    """A run of items of one direction: what one batch carries and one row of a journal holds.
+
+    ``octets`` are those of the ``count`` items as they cross the wire, without
+    the array's head: what the digest covers.
+    """
+
+    first: int
+    count: int  # type: ignore[assignment]  # of a tuple it is a method, which nobody needs here
+    octets: bytes
+
+    @property
+    def last(self) -> int:
+        """The number of the last item."""
+        return self.first + self.count - 1
+
+
+class Hello(Struct, frozen=True, omit_defaults=True):
     """The caller's first frame: who calls whom, about which conversation.
 
     ``versions`` is the lowest and the highest version that the caller speaks,
     ``resume`` the number of the item it expects next, ``window`` how many
-    octets of items it takes beyond what it has acknowledged.
+    octets of items it takes beyond what it has acknowledged. Without ``ring``
+    it is a delivery: the callee's program takes it and asks nobody.
     """
 
     versions: tuple[Version, Version]
@@ -97,6 +118,7 @@ class Hello(Struct, frozen=True):
     callee: Name
     resume: Number
     window: Window
+    ring: bool = True
 
 
 class Welcome(Struct, frozen=True):
@@ -152,7 +174,20 @@ class Fail(Struct, frozen=True):
     say: Say
 
 
-ControlFrame = Hello | Welcome | Refuse | Accept | Decline | Ack | Fail
+class Ask(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """How much of a conversation that is over has the other side stored?"""
+
+    conversation: Conversation
+
+
+class Stored(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Of that conversation every item up to ``upto``; it does not go on."""
+
+    conversation: Conversation
+    upto: Count
+
+
+ControlFrame = Hello | Welcome | Refuse | Accept | Decline | Ack | Fail | Ask | Stored
 Frame = ControlFrame | Batch
 
 KINDS: dict[type[ControlFrame], Kind] = {
@@ -163,6 +198,8 @@ KINDS: dict[type[ControlFrame], Kind] = {
     Decline: Kind.DECLINE,
     Ack: Kind.ACK,
     Fail: Kind.FAIL,
+    Ask: Kind.ASK,
+    Stored: Kind.STORED,
 }
 
 _encoder = msgspec.msgpack.Encoder()
@@ -186,11 +223,15 @@ def encode_item(item: Item) -> bytes:
     return _encoder.encode(item)
 
 
-def encode_batch(first: int, items: list[bytes]) -> bytes:
-    """Return the octets of a batch of encoded items."""
-    count = len(items)
-    head = bytes((0x90 | count,)) if count < 16 else b"\xdc" + count.to_bytes(2, "big")
-    return b"".join((_BATCH_HEAD.pack(Kind.BATCH, first), head, *items))
+def encode_texts(texts: Sequence[Text]) -> bytes:
+    """Return many texts in their shortest form, one behind the other."""
+    return _encoder.encode(texts)[_head_size(len(texts)) :]
+
+
+def encode_batch(chunk: Chunk) -> bytes:
+    """Return the octets of the batch that carries a chunk."""
+    first, count, octets = chunk
+    return _BATCH_HEAD.pack(_BATCH, first) + _array_head(count) + octets
 
 
 def decode(octets: bytes) -> Frame:
@@ -211,11 +252,33 @@ def decode(octets: bytes) -> Frame:
         raise RemoteProtocolError(FailCode.MALFORMED, f"malformed frame: {error}"[:200]) from None
 
 
-def split_items(batch: Batch) -> list[bytes]:
-    """Return the octets of each item of a batch."""
-    count = len(batch.items)
-    raw = _raw_items.decode(b"\xdc" + count.to_bytes(2, "big") + batch.octets)
-    return [bytes(item) for item in raw]
+def decode_items(octets: bytes, count: int) -> list[Item]:
+    """Return the ``count`` items that stand one behind the other in ``octets``.
+
+    The octets are those of a chunk, and have been checked before.
+    """
+    items: list[Item] = _items.decode(_array_head(count) + octets)
+    return items
+
+
+def split_items(octets: bytes, count: int) -> list[bytes]:
+    """Return the octets of each of ``count`` items, which have been checked before."""
+    return [bytes(item) for item in _raw_items.decode(_array_head(count) + octets)]
+
+
+def item_sizes(octets: bytes, count: int) -> list[int]:
+    """Return how many octets each of ``count`` items has, as ``split_items``."""
+    return list(map(len, _raw_items.decode(_array_head(count) + octets)))
+
+
+def _array_head(count: int) -> bytes:
+    if count < 16:
+        return bytes((0x90 | count,))
+    return (b"\xdc" if count < 65_536 else b"\xdd") + count.to_bytes(_head_size(count) - 1, "big")
+
+
+def _head_size(count: int) -> int:
+    return 1 if count < 16 else 3 if count < 65_536 else 5
 
 
 def _decode_batch(octets: bytes) -> Batch:
@@ -223,12 +286,17 @@ def _decode_batch(octets: bytes) -> Batch:
     body = octets[_BATCH_HEAD.size :]
     head = _ARRAY_HEAD[body[0]]
     items = _items.decode(body)
-    too_many = len(items) > BATCH_ITEMS_MAX or len(body) - head > BATCH_MAX
-    if too_many or any(map(_too_long, items)):
+    count, size = len(items), len(body) - head
+    if count > BATCH_ITEMS_MAX or size > BATCH_MAX or _one_too_long(items, count, size):
         raise RemoteProtocolError(FailCode.TOO_LARGE, "the batch or a text in it is too large")
-    if not 1 <= first <= NUMBER_MAX - len(items):
+    if not 1 <= first <= NUMBER_MAX - count:
         raise RemoteProtocolError(FailCode.MALFORMED, "the number is out of range")
     return Batch(first, items, body[head:])
+
+
+def _one_too_long(items: list[Item], count: int, size: int) -> bool:
+    # No item has less than four octets, so most batches have no room for such a text.
+    return size - 4 * (count - 1) > TEXT_MAX and any(map(_too_long, items))
 
 
 def _too_long(item: Item) -> bool:

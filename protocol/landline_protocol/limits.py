@@ -30,11 +30,13 @@ TEXT_MAX: Final = 65_536
 SAY_MAX: Final = 512
 BATCH_ITEMS_MAX: Final = 4_096
 BATCH_MAX: Final = 131_072
+CHUNK_MAX: Final = 65_552  # a text of TEXT_MAX and what it needs around it
 LINK_FRAME_MAX: Final = 135_168
 WINDOW_MIN: Final = BATCH_MAX
 WINDOW: Final = 1_048_576
 WINDOW_MAX: Final = 67_108_864
 NUMBER_MAX: Final = 2**63 - 1
+ASKS_MAX: Final = 1_024
 AT_MAX_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
 # Ports that a broker assigns: below Linux's ephemeral ports.
@@ -46,6 +48,11 @@ PORT_MAX: Final = 65_535
 HELLO_DEADLINE_S: Final = 5.0
 DIAL_S: Final = 10.0
 RING_S: Final = 45.0
+REDIAL_S: Final = 120.0
+REDIAL_DIAL_S: Final = 3.0
+REDIAL_FIRST_MS: Final = 50
+REDIAL_LONGEST_MS: Final = 5_000
+FAREWELL_S: Final = 5.0
 LEASE_S: Final = 60.0
 CLAIM_S: Final = 15.0
 SESSION_S: Final = 30 * 24 * 3600.0

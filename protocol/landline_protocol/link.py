@@ -1,8 +1,9 @@
 """The life of one link: who may send which frame when.
 
 A table for each role (SPEC section 6.2), and a machine that walks it. The
-machine sees every frame that comes or goes; it holds no items, numbers
-nothing and knows no time.
+machine sees every frame that comes or goes, and knows which questions about
+older conversations are open; it holds no items, numbers nothing and knows no
+time.
 """
 
 from enum import IntEnum, auto
@@ -11,20 +12,26 @@ from landline_protocol import VERSION
 from landline_protocol.errors import FailCode, LocalProtocolError, RemoteProtocolError
 from landline_protocol.frames import (
     KINDS,
+    Ask,
     ControlFrame,
     Fail,
     Frame,
     Hello,
     Kind,
     Refuse,
+    Stored,
     decode,
     encode,
 )
-from landline_protocol.limits import SAY_MAX
+from landline_protocol.limits import ASKS_MAX, SAY_MAX
 
 
 class Role(IntEnum):
-    """The two ends of a link. The value opens this end's digest (SPEC section 6.6)."""
+    """The two ends of a conversation and of each of its links.
+
+    Who called dials every link. The value opens the digest of what this end
+    says (SPEC section 6.6).
+    """
 
     CALLER = 0
     CALLEE = 1
@@ -60,9 +67,13 @@ _SENT, _RECEIVED = Direction.SENT, Direction.RECEIVED
 _OPEN: dict[Move, LinkState] = {
     (_SENT, Kind.BATCH): LinkState.OPEN,
     (_SENT, Kind.ACK): LinkState.OPEN,
+    (_SENT, Kind.ASK): LinkState.OPEN,
+    (_SENT, Kind.STORED): LinkState.OPEN,
     (_SENT, Kind.FAIL): LinkState.CLOSED,
     (_RECEIVED, Kind.BATCH): LinkState.OPEN,
     (_RECEIVED, Kind.ACK): LinkState.OPEN,
+    (_RECEIVED, Kind.ASK): LinkState.OPEN,
+    (_RECEIVED, Kind.STORED): LinkState.OPEN,
     (_RECEIVED, Kind.FAIL): LinkState.CLOSED,
 }
 
@@ -121,6 +132,13 @@ class Link:
         self.role = role
         self.state = LinkState.START
         self._last = LinkState.START
+        self._unanswered: set[bytes] = set()
+        self._asks_left = ASKS_MAX
+
+    @property
+    def settled(self) -> bool:
+        """Whether every ``ask`` of this end has its answer, so that it may send items."""
+        return not self._unanswered
 
     def send(self, frame: ControlFrame) -> bytes:
         """Note a frame that leaves and return its octets.
@@ -128,14 +146,21 @@ class Link:
         Raises:
             LocalProtocolError: not in this state.
         """
-        return self.forward(encode(frame))
+        octets = self.forward(encode(frame))
+        if type(frame) is Ask:
+            self._unanswered.add(frame.conversation)
+        return octets
 
     def forward(self, octets: bytes) -> bytes:
         """Note an encoded frame that leaves and return it unchanged.
 
+        It is no ``ask``; those go through ``send``.
+
         Raises:
-            LocalProtocolError: not in this state.
+            LocalProtocolError: not in this state, or a batch before all asks are answered.
         """
+        if self._unanswered and octets[0] == Kind.BATCH:
+            raise LocalProtocolError("a batch while asks are unanswered")
         self._move(_SENT, octets[0])
         return octets
 
@@ -151,6 +176,7 @@ class Link:
         try:
             frame = decode(octets)
             self._move(_RECEIVED, octets[0])
+            self._settle(frame)
         except RemoteProtocolError:
             self.state = LinkState.ERROR
             raise
@@ -169,6 +195,16 @@ class Link:
             if (_SENT, KINDS[type(frame)]) in moves:
                 return encode(frame)
         return None
+
+    def _settle(self, frame: Frame) -> None:
+        if type(frame) is Ask:
+            self._asks_left -= 1
+            if self._asks_left < 0:
+                raise RemoteProtocolError(FailCode.UNEXPECTED, f"more than {ASKS_MAX} asks")
+        elif type(frame) is Stored:
+            if frame.conversation not in self._unanswered:
+                raise RemoteProtocolError(FailCode.UNEXPECTED, "an answer that nobody asked for")
+            self._unanswered.remove(frame.conversation)
 
     def _move(self, direction: Direction, kind: int) -> None:
         following = TABLES[self.role][self.state].get((direction, kind))
