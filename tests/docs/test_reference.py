@@ -53,10 +53,11 @@ def test_every_option_is_named_with_the_commands_that_take_it(program: str) -> N
 
 
 def commands(program: str, cell: str) -> set[str]:
-    """Return whom a cell means: all, the program itself, or the commands that it names."""
+    """Return whom a cell means: all, or the program itself and the commands that it names."""
     if cell == "all":
         return {name for name, _ in contexts(program)}
-    return {""} if cell == "itself" else set(quoted(cell))
+    itself = {""} if cell.startswith("itself") else set()
+    return itself | set(quoted(cell))
 
 
 def test_the_broker_s_defaults_are_those_of_the_code() -> None:
@@ -126,7 +127,9 @@ def test_the_settings_file_is_taken_and_shows_every_setting(
     children: Children, tmp_path: Path
 ) -> None:
     text = README.section("### `config.toml`").block("toml")
-    assert tomllib.loads(text).keys() == {"broker", "json", "debug", "wait"}
+    assert tomllib.loads(text).keys() == {
+        "broker", "json", "debug", "redial", "no_history", "wait",
+    }  # fmt: skip
     wait = PROGRAMS["landline"].commands["wait"]
     known = {param.name for param in wait.params} & {"accept", "once", "host"}
     assert tomllib.loads(text)["wait"].keys() == known
@@ -170,6 +173,8 @@ STATEMENTS = [
     f"or {limits.SESSION_S / DAY_S:.0f} days after the last login",
     f"{LISTEN.port}/tcp",
     f"up to {LINGER_S:.0f} seconds for theirs",
+    f"for up to {limits.REDIAL_S:.0f} seconds (`--redial`)",
+    f"lost: {limits.REDIAL_S:.0f} unless you say otherwise",
     f"{REGISTER_PENALTY.limit} names an hour",
     f"after {ACCOUNT_PENALTY.limit} failures",
     f"from {ACCOUNT_PENALTY.first:.0f} seconds up to {ACCOUNT_PENALTY.longest / 60:.0f} minutes",

@@ -1,14 +1,17 @@
 """What ``who`` and ``history`` print. Plain text: no table library is needed."""
 
-import sys
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
 
 from landline.cli.output import Output, coloured, iso, local
+from landline.cli.paging import show
 from landline.visible import visible
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from landline.journal import Record
     from landline.peer import Peer
 
@@ -32,22 +35,32 @@ def roll(peer: "Peer", name: str | None, output: Output) -> None:
         click.echo(f"{visible(user.name):{width}}  {shown}{mark}")
 
 
-def history(peer: "Peer", name: str, output: Output) -> None:
-    """Print what was said to and by a user, oldest first."""
+def history(
+    peer: "Peer",
+    name: str | None,
+    output: Output,
+    *,
+    search: str | None = None,
+    since: "datetime | None" = None,
+    paged: bool = True,
+) -> None:
+    """Print what was said to and by a user, or everybody, oldest first."""
     me = peer.home.remembered.name or ""
-    silent = True
-    for record in peer.history(name):
-        silent = False
-        if output.json:
-            output.put(_object(me, record))
-        else:
-            sys.stdout.write(f"{_line(me, record)}\n")
-    if silent and not output.json:
-        click.echo(f"nothing has been said between you and {visible(name)} here", err=True)
+    records = peer.history(name, search=search, since=since)
+    if output.json:
+        for record in records:
+            output.put(entry(me, record))
+        return
+    first = next(records, None)
+    if first is None:
+        click.echo(_nothing(name, narrowed=bool(search or since)), err=True)
+        return
+    show((_line(me, record, to=name is None) for record in chain([first], records)), paged=paged)
 
 
-def _object(me: str, record: "Record") -> dict[str, object]:
-    speaker, listener = (me, record.other) if record.mine else (record.other, me)
+def entry(me: str, record: "Record") -> dict[str, object]:
+    """Return a message of the history as the members of a JSON object."""
+    speaker, listener = _ends(me, record)
     return {
         "from": speaker,
         "to": listener,
@@ -58,7 +71,29 @@ def _object(me: str, record: "Record") -> dict[str, object]:
     }
 
 
-def _line(me: str, record: "Record") -> str:
+def _line(me: str, record: "Record", *, to: bool) -> str:
     at = local(record.at_ms, "%Y-%m-%d %H:%M:%S")
-    mark = "" if record.delivered else "  (not delivered)"
-    return f"{at}  {visible(me if record.mine else record.other)}: {visible(record.text)}{mark}"
+    speaker, listener = _ends(me, record)
+    who = f"{visible(speaker)} to {visible(listener)}" if to else visible(speaker)
+    return f"{at}  {who}: {visible(record.text)}{_mark(record)}"
+
+
+def _mark(record: "Record") -> str:
+    """Return how far a message has come: what was heard has arrived anyway."""
+    if not record.mine:
+        return ""
+    if record.delivered:
+        return " ✓"
+    return "  (not delivered yet)"
+
+
+def _ends(me: str, record: "Record") -> tuple[str, str]:
+    """Return who said it, and to whom."""
+    return (me, record.other) if record.mine else (record.other, me)
+
+
+def _nothing(name: str | None, *, narrowed: bool) -> str:
+    if narrowed:
+        return "nothing in the history here is like that"
+    between = "" if name is None else f" between you and {visible(name)}"
+    return f"nothing has been said{between} here"

@@ -5,20 +5,25 @@ and nothing else.
 """
 
 import sys
+from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from landline import __version__
 from landline.cli.ending import Interrupted, status_of
-from landline.cli.options import Settings, common
+from landline.cli.options import Settings, common, no_history, redial
 from landline.cli.output import Output, interactive
+from landline.cli.when import when
 
 _EPILOG = """\b
 First steps (an invite is what 'landline-broker serve' prints):
   landline --broker 'landline://192.0.2.7:7720/?key=…' register alice
   landline wait                   be there for callers
   landline call bob               call somebody who waits
+  landline send bob 'see you'     leave a message, also for somebody who is away
   landline demo                   see it work, on this machine alone
 
 \b
@@ -31,8 +36,9 @@ in the environment, or config.toml in the home:
 \b
 Exit status: 0 done, or both said bye; 2 usage; 3 the other is unknown,
 offline or engaged; 4 not authenticated or refused; 5 the broker cannot be
-reached; 6 declined; 7 the conversation broke off (what was said stays in the
-history); 130 interrupted; 1 anything else."""
+reached; 6 declined; 7 the conversation broke off (what was said is kept, and
+delivered later); 130 interrupted; 1 anything else. A message that is kept
+because somebody is away is a success."""
 
 _CHAT = """\b
 On a terminal you type lines; bye or Ctrl-D says bye, and the conversation is
@@ -44,8 +50,8 @@ others are, and the exit status is 2."""
 
 _EVENTS = """\b
 With --json stdout has an object for each event: message {from, text, number,
-at}, delivered {upto}, bye {from, at}, ended {said, heard}, unsent {line, say},
-notice {say}, error {say, status}, """
+at}, delivered {upto}, bye {from, at}, ended {said, heard}, reconnecting and
+reconnected {name}, unsent {line, say}, notice {say}, error {say, status}, """
 
 
 class _Commands(click.Group):
@@ -73,6 +79,8 @@ class _Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="landline")
 @common
+@redial
+@no_history
 @click.pass_context
 def landline(ctx: click.Context) -> int:
     """Chat with people on your network, straight from machine to machine, encrypted.
@@ -90,6 +98,11 @@ def landline(ctx: click.Context) -> int:
     return 0
 
 
+# What writes or deletes is asked for each time; no environment variable does it.
+_asked = partial(click.option, allow_from_autoenv=False)
+_no_pager = click.option(
+    "--no-pager", is_flag=True, help="Print everything at once, also on a terminal."
+)
 _password_stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from the first line of stdin."
 )
@@ -200,6 +213,8 @@ Examples:
     metavar="HOST",
     help="The address that callers are told, if it is not the one that the broker sees.",
 )
+@redial
+@no_history
 @common
 @click.pass_obj
 def wait(settings: Settings, accept: bool, once: bool, host: str) -> None:
@@ -227,6 +242,8 @@ Examples:
   date | landline call bob --json"""
 )
 @click.argument("name")
+@redial
+@no_history
 @common
 @click.pass_obj
 def call(settings: Settings, name: str) -> None:
@@ -241,19 +258,184 @@ def call(settings: Settings, name: str) -> None:
 @landline.command(
     epilog="""\b
 Examples:
+  landline send bob 'the printer works again'
+  date | landline send bob -      every line of stdin is a message
+  landline outbox                 what has not been delivered yet
+
+\b
+The exit status is 0 when the message is delivered, and when it is kept. A
+line of stdin that is no UTF-8, or longer than 64 KiB, is named on stderr and
+not sent; all others are, and the exit status is 2. With --json stdout has one
+object: {"event": "sent", "to", "delivered", "kept", "why"}; and unsent {line,
+say}, notice {say}, error {say, status}."""
+)
+@click.argument("name")
+@click.argument("text")
+@no_history
+@common
+@click.pass_obj
+def send(settings: Settings, name: str, text: str) -> None:
+    """Leave NAME a message, whether or not they are there.
+
+    It is delivered at once to somebody who waits, without a ring. Otherwise it
+    is kept on this device, and delivered when you two next meet: when one of
+    you calls the other, or you send or flush again while they wait. TEXT - is
+    all lines of stdin.
+    """
+    from landline.checks import checked_name
+    from landline.cli import outbox
+
+    output = Output(json=settings.json)
+    with settings.peer(output) as peer:
+        outbox.send(peer, checked_name(name), text, output)
+
+
+@landline.command(
+    "outbox",
+    epilog="""\b
+Examples:
+  landline outbox
+  landline outbox bob --json      {"to", "text", "at"}
+  landline outbox --flush         {"event": "sent", "to", "delivered", "kept", "why"}""",
+)
+@click.argument("name", required=False)
+@click.option("--flush", is_flag=True, help="Try to deliver it now.")
+@_no_pager
+@common
+@click.pass_obj
+def kept(settings: Settings, name: str | None, flush: bool, no_pager: bool) -> None:
+    """Show what is not delivered yet, to NAME or to anybody."""
+    from landline.checks import checked_name
+    from landline.cli import outbox
+
+    output = Output(json=settings.json)
+    with settings.peer(output) as peer:
+        name = name and checked_name(name)
+        if flush:
+            outbox.flush(peer, name, output)
+        else:
+            outbox.show(peer, name, output, paged=not no_pager)
+
+
+def _belong(to: str, given: object, **options: object) -> None:
+    """Refuse options that mean nothing without another one."""
+    for name, value in options.items():
+        if value and not given:
+            raise click.UsageError(f"--{name} goes with {to} only")
+
+
+@landline.command(
+    epilog="""\b
+Examples:
   landline history bob
-  landline history bob --json     {"from", "to", "text", "number", "at", "delivered"}"""
+  landline history --since yesterday --search 'printer fl*'
+  landline history bob --json     {"from", "to", "text", "number", "at", "delivered"}
+  landline history bob --export bob.jsonl
+  landline history bob --delete --before 2026-01-01
+
+\b
+WHEN is a date (2026-11-20), a date and time (2026-11-20T17:30, local unless it
+names a zone), how long ago (30m, 2h, 3d, 1w), today or yesterday. --search
+finds messages that have all of the words; a word that ends in * is the
+beginning of one. On a terminal, what does not fit on the screen goes through
+the program that PAGER names, else less."""
+)
+@click.argument("name", required=False)
+@click.option("--search", metavar="WORDS", help="Only messages that have all of these words.")
+@click.option("--since", metavar="WHEN", type=when, help="Only messages from then on.")
+@_asked(
+    "--export",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write them to a new file, as --json does, that only you can read.",
+)
+@_asked("--force", is_flag=True, help="With --export: replace the file, if there is one.")
+@_asked("--delete", is_flag=True, help="Delete the messages from this device for good.")
+@_asked("--before", metavar="WHEN", type=when, help="With --delete: only those before.")
+@_asked("--yes", is_flag=True, help="With --delete: do not ask whether you are sure.")
+@_no_pager
+@common
+@click.pass_obj
+def history(
+    settings: Settings,
+    name: str | None,
+    search: str | None,
+    since: datetime | None,
+    export: Path | None,
+    force: bool,
+    delete: bool,
+    before: datetime | None,
+    yes: bool,
+    no_pager: bool,
+) -> None:
+    """Show what was said here, with NAME or with anybody.
+
+    Oldest first. ✓ is what the other side has stored. What is not delivered
+    yet is shown as such, and never deleted.
+    """
+    from landline.checks import checked_name
+    from landline.cli import archive, listing
+
+    _belong("--export", export, force=force)
+    _belong("--delete", delete, before=before, yes=yes)
+    if delete and (search or since or export):
+        raise click.UsageError("--delete goes with --before and --yes only")
+    output = Output(json=settings.json)
+    with settings.peer(output) as peer:
+        name = name and checked_name(name)
+        if delete:
+            archive.delete(peer, name, before, output, sure=yes)
+        elif export:
+            records = peer.history(name, search=search, since=since)
+            archive.export(peer, records, export, output, force=force)
+        else:
+            paged = not no_pager
+            listing.history(peer, name, output, search=search, since=since, paged=paged)
+
+
+@landline.command(
+    epilog="""\b
+Examples:
+  landline block carol
+  landline block                  who is blocked
+  landline block --json           {"name": "carol"}"""
+)
+@click.argument("name", required=False)
+@common
+@click.pass_obj
+def block(settings: Settings, name: str | None) -> None:
+    """Refuse NAME's calls and deliveries, or show who is blocked.
+
+    They are told no more than that you do not take the call. What they say
+    stays with them, and reaches you when you have unblocked them.
+    """
+    from landline.checks import checked_name
+    from landline.cli import blocking
+
+    output = Output(json=settings.json)
+    with settings.peer(output) as peer:
+        if name is None:
+            blocking.listing(peer, output)
+        else:
+            blocking.block(peer, checked_name(name), output)
+
+
+@landline.command(
+    epilog="""\b
+Examples:
+  landline unblock carol"""
 )
 @click.argument("name")
 @common
 @click.pass_obj
-def history(settings: Settings, name: str) -> None:
-    """Show what you and NAME said to each other on this device, oldest first."""
-    from landline.cli import listing
+def unblock(settings: Settings, name: str) -> None:
+    """Let NAME's calls and deliveries in again."""
+    from landline.checks import checked_name
+    from landline.cli import blocking
 
     output = Output(json=settings.json)
     with settings.peer(output) as peer:
-        listing.history(peer, name, output)
+        blocking.unblock(peer, checked_name(name), output)
 
 
 @landline.command(

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _GIVEN = frozenset({ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT})
-_IN_FILE: dict[str, type] = {"broker": str, "json": bool, "debug": bool}
+_IN_FILE: dict[str, type] = {
+    "broker": str,
+    "json": bool,
+    "debug": bool,
+    "no_history": bool,
+    "redial": int,
+}
+_REDIAL_MOST = 86_400
 
 
 @dataclass
@@ -48,11 +55,26 @@ class Settings:
     def debug(self) -> bool:
         return bool(self._value("debug"))
 
+    @property
+    def keep_history(self) -> bool:
+        return not self._value("no_history")
+
+    @property
+    def redial_s(self) -> float | None:
+        """How many seconds to redial; ``None`` if nobody has said."""
+        redial: float | None = self._value("redial")
+        return redial
+
     def peer(self, output: "Output") -> "Peer":
         """Return the peer of this home; its notices go to ``output``."""
         from landline.peer import Peer
 
-        return Peer(self.home, self.broker, notice=output.notice)
+        wishes: dict[str, Any] = {}
+        if self.redial_s is not None:
+            wishes["redial_s"] = self.redial_s
+        if not self.keep_history:
+            wishes["keep_history"] = False
+        return Peer(self.home, self.broker, notice=output.notice, **wishes)
 
     def _value(self, name: str) -> Any:
         return self.given.get(name, self.file.get(name))
@@ -65,10 +87,37 @@ def common(command: F) -> F:
     return command
 
 
+def no_history(command: F) -> F:
+    """Add the option of those who talk and do not want it kept."""
+    return click.option(
+        "--no-history",
+        is_flag=True,
+        expose_value=False,
+        callback=_keep,
+        help="Keep no message here once it is delivered, or shown.",
+    )(command)
+
+
+def redial(command: F) -> F:
+    """Add the option of those who hold a conversation."""
+    return click.option(
+        "--redial",
+        metavar="SECONDS",
+        type=click.IntRange(0, _REDIAL_MOST),
+        expose_value=False,
+        callback=_keep,
+        help="How long to seek a connection that is lost; 0: not at all. [default: 120]",
+    )(command)
+
+
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     assert param.name is not None
-    if ctx.get_parameter_source(param.name) in _GIVEN:
+    source = ctx.get_parameter_source(param.name)
+    if source in _GIVEN:
         _settings(ctx).given[param.name] = value
+    elif source is ParameterSource.DEFAULT_MAP:
+        # The command's own section counts more than what the file says of all.
+        _settings(ctx).file[param.name] = value
 
 
 def _keep_home(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
@@ -109,8 +158,11 @@ def _check(
 ) -> None:
     """Refuse what no command would ever read: it is a slip of the pen."""
     for name, value in values.items():
-        if not isinstance(value, _IN_FILE[name]):
+        # A bool is an int, too, but not here.
+        if type(value) is not _IN_FILE[name]:
             raise click.UsageError(f"{path}: {name} is a {_IN_FILE[name].__name__}, not {value!r}")
+        if name == "redial" and value not in range(_REDIAL_MOST + 1):
+            raise click.UsageError(f"{path}: redial is from 0 to {_REDIAL_MOST} seconds")
     group = ctx.find_root().command
     assert isinstance(group, click.Group)
     for name, section in sections.items():

@@ -3,29 +3,34 @@
 For people, messages go to stdout and everything else to stderr. With
 ``--json`` every event goes to stdout as an object with these members:
 
-    event      what happened   further members
-    waiting    you can be called                            name port
-    incoming   somebody calls                               from
-    missed     they gave up, or it rang for too long        from
-    calling    you call somebody                            name
-    endpoint   the broker says where they are               name host port
-    connected  a connection stands, straight and encrypted  here there
-    ringing    it rings at theirs                           name
-    accepted   the conversation begins                      name
-    declined   you declined a call                          from
-    message    they said something                          from text number at
-    delivered  all you said up to here is stored there      upto
-    bye        they will say no more; you still may         from at
-    ended      both have said bye                           said heard
-    unsent     a line of stdin cannot be a message          line say
-    notice     something to know                            say
-    stopped    you wait no more
-    error      it ended otherwise                           say status
+    event        what happened                                  further members
+    waiting      you can be called                              name port
+    incoming     somebody calls                                 from
+    missed       they gave up, or it rang for too long          from
+    calling      you call somebody                              name
+    endpoint     the broker says where they are                 name host port
+    connected    a connection stands, straight and encrypted    here there
+    ringing      it rings at theirs                             name
+    accepted     the conversation begins                        name
+    declined     you declined a call                            from
+    message      they said something                            from text number at
+    delivered    all you said up to here is stored there        upto
+    bye          they will say no more; you still may           from at
+    ended        both have said bye                             said heard
+    reconnecting the connection is lost, and sought again       name
+    reconnected  it is back, and nothing is lost                name
+    unsent       a line of stdin cannot be a message            line say
+    notice       something to know                              say
+    stopped      you wait no more
+    error        it ended otherwise                             say status
 
 ``register`` and ``login`` tell ``registered`` and ``logged-in`` (name port),
-``logout`` tells ``logged-out``; ``demo``, when it holds the conversation
-itself, ``said`` (text). JSON is ASCII, so that nothing in it acts on a
-terminal; times are ISO 8601 in UTC. Nothing here asks or reads.
+``logout`` tells ``logged-out``; ``send`` and ``outbox --flush`` tell ``sent``
+(to delivered kept why), ``block`` and ``unblock`` tell ``blocked`` and
+``unblocked`` (name), ``history`` tells ``exported`` (file count) and
+``deleted`` (count); ``demo``, when it holds the conversation itself, ``said``
+(text). JSON is ASCII, so that nothing in it acts on a terminal; times are
+ISO 8601 in UTC. Nothing here asks or reads.
 """
 
 import os
@@ -42,6 +47,7 @@ from landline.errors import LandlineError
 from landline.visible import one_line, visible
 
 if TYPE_CHECKING:
+    from landline.cli.stdin import Line
     from landline.events import Message
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -75,6 +81,11 @@ def local(at_ms: int, form: str) -> str:
         return at.strftime(form)
 
 
+def counted(number: int, what: str) -> str:
+    """Return how many there are of something, in words: 1 line, 2 lines."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def encoded(members: dict[str, object]) -> str:
     """Return one JSON object on one line, of printable ASCII."""
     import json
@@ -105,6 +116,11 @@ class Output:
         # The thread that has something to say does not end because nobody reads.
         with suppress(OSError):
             self.tell("notice", visible(say), say=say)
+
+    def unsent(self, line: "Line") -> None:
+        """Tell that a line of stdin cannot be a message."""
+        say = f"line {line.number} of stdin {line.flaw}; it was not sent"
+        self.tell("unsent", f"landline: {say}", line=line.number, say=say)
 
     def message(self, message: "Message") -> None:
         """Put what the other said on stdout; ``flush`` follows."""

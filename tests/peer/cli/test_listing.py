@@ -66,7 +66,7 @@ def test_history(household: Household) -> None:
     child = household.run("alice", "history", "bob")
     assert child.wait() == 0
     texts = {re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", "", line) for line in child.stdout_lines}
-    assert texts == {"alice: one", "alice: ␛]0;owned␇", "bob: from bob"}
+    assert texts == {"alice: one ✓", "alice: ␛]0;owned␇ ✓", "bob: from bob"}
 
 
 def test_history_is_json(household: Household) -> None:
@@ -82,6 +82,51 @@ def test_history_is_json(household: Household) -> None:
     [one] = [each for each in mine if each["from"] == "alice"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", one.pop("at"))
     assert one == {"from": "alice", "to": "bob", "text": "\x1bone", "number": 1, "delivered": True}
+
+
+def test_history_with_anybody(household: Household) -> None:
+    """Each line says from whom to whom, and whether it is delivered."""
+    talk(household, b"one\n")
+    assert household.status("alice", "send", "carol", "two") == 0
+    child = household.run("alice", "history")
+    assert child.wait() == 0
+    texts = [line.split("  ", 1)[1] for line in child.stdout_lines]
+    assert texts[-1] == "alice to carol: two  (not delivered yet)"
+    assert set(texts[:-1]) == {"alice to bob: one ✓", "bob to alice: from bob"}
+
+
+def test_history_is_searched(household: Household) -> None:
+    """By words and by time; whatever is typed, it is words."""
+    talk(household, b"the printer works\nthe print is good\n")
+    found = {
+        "printer": 1,
+        "works printer": 1,
+        "print": 1,
+        "print*": 2,
+        "bob": 1,
+        "PRINTER": 1,
+        '"': 0,
+        "nobody said this": 0,
+    }
+    for words, count in found.items():
+        child = household.run("alice", "history", "--search", words)
+        assert child.wait() == 0, words
+        assert len(child.stdout_lines) == count, words
+    assert len(household.run("alice", "history", "--since", "1h").stdout_lines) == 3
+    child = household.run("alice", "history", "bob", "--since", "2999-01-01")
+    assert child.stdout_lines == []
+    assert child.stderr_lines == ["nothing in the history here is like that"]
+
+
+def test_history_goes_through_the_pager(household: Household) -> None:
+    """On a terminal, when there is much of it, and unless it is not wanted."""
+    talk(household, b"line\n" * 40)
+    pager = {"PAGER": "sed s/line/row/"}
+    status, shown = household.terminal("alice", "history", "bob", env=pager).finish()
+    assert status == 0
+    assert shown.count("alice: row ✓") == 40
+    plain = household.terminal("alice", "history", "bob", "--no-pager", env=pager)
+    assert plain.finish()[1].count("alice: line ✓") == 40
 
 
 def test_history_needs_no_broker(household: Household) -> None:

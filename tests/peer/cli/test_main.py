@@ -8,7 +8,8 @@ from tests.peer.cli.household import LANDLINE, Household, python
 from tests.support.children import Child, Children
 
 COMMANDS = (
-    "register", "login", "logout", "who", "wait", "call", "history", "demo", "completion",
+    "register", "login", "logout", "who", "wait", "call", "send", "outbox", "history", "block",
+    "unblock", "demo", "completion",
 )  # fmt: skip
 HEAVY = {"prompt_toolkit", "rich", "sqlalchemy", "alembic"}
 
@@ -30,10 +31,11 @@ def test_help_names_every_command(children: Children) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(children: Children, name: str) -> None:
-    """Each has a help of its own."""
+    """Each has a help of its own, as wide as a terminal."""
     child = children.start("landline", name, "-h")
     assert child.wait() == 0
     assert child.stdout_lines[0].startswith(f"Usage: landline {name}")
+    assert max(map(len, child.stdout_lines)) <= 88
 
 
 def test_version(children: Children) -> None:
@@ -74,7 +76,21 @@ def test_completion_knows_the_commands(children: Children) -> None:
     assert child.stdout_lines == ["plain,wait"]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["who", "--help"], ["--version"]])
+def test_completion_knows_the_options(children: Children) -> None:
+    """Those of a command."""
+    words = {
+        "_LANDLINE_COMPLETE": "bash_complete",
+        "COMP_WORDS": "landline history --se",
+        "COMP_CWORD": "2",
+    }
+    child = children.start("landline", env=words)
+    assert child.wait() == 0
+    assert child.stdout_lines == ["plain,--search"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["who", "--help"], ["history", "--help"], ["--version"]]
+)
 def test_help_imports_no_socket_library(children: Children, arguments: list[str]) -> None:
     """Help costs click and nothing else."""
     child = children.start_program(python("-X", "importtime", LANDLINE, *arguments))
@@ -83,7 +99,10 @@ def test_help_imports_no_socket_library(children: Children, arguments: list[str]
     assert not imported(child) & (HEAVY | {"zmq", "msgspec"})
 
 
-@pytest.mark.parametrize("arguments", [["who"], ["history", "bob"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["who"], ["history", "bob"], ["outbox"], ["send", "bob", "hello"], ["block", "carol"]],
+)
 def test_listings_import_no_screen_library(household: Household, arguments: list[str]) -> None:
     """A listing costs what it needs."""
     argv = python("-X", "importtime", LANDLINE, *arguments)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from landline.cli.main import landline
+from landline.cli.options import Settings
 from tests.peer.cli.household import Household
 
 if TYPE_CHECKING:
@@ -68,6 +70,9 @@ def test_file_of_the_home_that_is_named_last(household: Household) -> None:
     [
         ("json = ", "no TOML"),
         ("json = 'yes'", "json is a bool"),
+        ("redial = true", "redial is a int"),
+        ("redial = -1", "redial is from 0 to 86400 seconds"),
+        ("[wait]\nredial = -1", "redial"),
         ("brokr = 'x'", "no setting 'brokr'"),
         ("[wait]\nacept = true", "no setting 'acept' in [wait]"),
         ("[wait]\naccept = 'perhaps'", "perhaps"),
@@ -92,3 +97,66 @@ def test_no_broker(household: Household, invite: str, say: str) -> None:
     [line] = child.stderr_lines
     assert say in line
     assert "landline-broker serve" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "say"),
+    [
+        (["call", "bob", "--redial", "-1"], "--redial"),
+        (["call", "bob", "--redial", "nan"], "--redial"),
+        (["history", "--since", "soon"], "soon"),
+        (["history", "--force"], "--force goes with --export only"),
+        (["history", "--before", "2d"], "--before goes with --delete only"),
+        (["history", "--yes"], "--yes goes with --delete only"),
+        (["history", "--delete", "--since", "2d"], "--delete goes with"),
+        (["history", "--delete", "--export", "x"], "--delete goes with"),
+        (["who", "--redial", "1"], "--redial"),
+    ],
+)
+def test_options_that_cannot_be_meant(household: Household, arguments: list[str], say: str) -> None:
+    """One line says which, and status 2."""
+    child = household.run("alice", *arguments)
+    assert child.wait() == 2
+    [line] = child.stderr_lines
+    assert say in line
+
+
+def settings(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Settings:
+    """Return what a command line, the environment and the file say, with nothing done."""
+    found = Settings()
+    for command in ("wait", "call"):
+        monkeypatch.setattr(landline.commands[command], "callback", lambda **_: None)
+    landline.main([*arguments], standalone_mode=False, obj=found)
+    return found
+
+
+def test_redial_and_no_history_are_set_in_three_ways(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The command line counts most, then the environment, then a command's section, then all."""
+    monkeypatch.setenv("LANDLINE_HOME", str(tmp_path))
+    found = settings(monkeypatch, "wait")
+    assert (found.redial_s, found.keep_history) == (None, True)
+    write(tmp_path, "redial = 1\nno_history = true\n[call]\nredial = 2\n")
+    found = settings(monkeypatch, "wait")
+    assert (found.redial_s, found.keep_history) == (1, False)
+    assert settings(monkeypatch, "call", "bob").redial_s == 2
+    monkeypatch.setenv("LANDLINE_REDIAL", "3")
+    assert settings(monkeypatch, "call", "bob").redial_s == 3
+    assert settings(monkeypatch, "call", "bob", "--redial", "4").redial_s == 4
+    assert settings(monkeypatch, "--redial", "5", "call", "bob").redial_s == 5
+    (tmp_path / "config.toml").unlink()
+    monkeypatch.setenv("LANDLINE_NO_HISTORY", "1")
+    assert not settings(monkeypatch, "wait").keep_history
+
+
+def test_no_variable_deletes_anything(household: Household) -> None:
+    """What deletes or writes is asked for each time."""
+    env = {
+        "LANDLINE_HISTORY_DELETE": "1",
+        "LANDLINE_HISTORY_YES": "1",
+        "LANDLINE_HISTORY_EXPORT": "x",
+    }
+    child = household.run("alice", "history", env=env)
+    assert child.wait() == 0
+    assert "nothing has been said" in child.stderr_lines[0]
