@@ -116,13 +116,14 @@ def logout(who: Context, _: Logout, services: Services) -> Done:
 def wait(who: Context, asked: Wait, services: Services) -> Leased:
     """Publish the device's endpoint and let it wait for callers."""
     place = Place(_host(asked.host, who.address), asked.port)
-    lease = services.store.publish(who.device, place, who.request_id)
+    observed = not asked.host
+    lease = services.store.publish(who.device, place, who.request_id, observed=observed)
     return Leased(place.host, place.port, lease)
 
 
 def renew(who: Context, asked: Renew, services: Services) -> Leased:
-    """Prolong the lease and, while engaged, the call."""
-    place = services.store.renew(who.device, asked.engaged)
+    """Prolong the lease and, while engaged, the call; see where the device is now."""
+    place = services.store.renew(who.device, asked.engaged, _host("", who.address))
     return Leased(place.host, place.port, services.store.rules.lease)
 
 
@@ -133,8 +134,12 @@ def leave(who: Context, _: Leave, services: Services) -> Done:
 
 
 def call(who: Context, asked: Call, services: Services) -> Claimed:
-    """Claim an endpoint at which the named user waits."""
-    claim = services.store.claim(who.device, _lenient(asked.name), who.request_id)
+    """Claim an endpoint at which the named user waits, or find the one in a call with us."""
+    store, name = services.store, _lenient(asked.name)
+    if asked.resume:
+        claim = store.resume(who.device, name)
+    else:
+        claim = store.claim(who.device, name, who.request_id)
     place = claim.place
     return Claimed(claim.call, claim.name, place.host, place.port, claim.key, claim.expires)
 

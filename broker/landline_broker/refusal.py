@@ -62,6 +62,11 @@ _WORDS: Final[dict[type[errors.StoreError], tuple[ErrorCode, str, float | None]]
         "that user is engaged; try again later",
         None,
     ),
+    errors.NoCall: (
+        ErrorCode.DENIED,
+        "this device is in no call with that user; begin one: landline call NAME",
+        None,
+    ),
     errors.SelfCall: (
         ErrorCode.SELF_CALL,
         "that is your own name; call somebody else",

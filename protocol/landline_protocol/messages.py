@@ -164,7 +164,7 @@ class Leave(Request, frozen=True):
 
 
 class Claimed(Reply, frozen=True):
-    """The callee's endpoint, this caller's for ``expires`` seconds.
+    """The callee's endpoint, this caller's for ``expires`` seconds unless prolonged.
 
     An empty ``host`` means: where you reach the broker.
     """
@@ -177,12 +177,17 @@ class Claimed(Reply, frozen=True):
     expires: Seconds
 
 
-class Call(Request, frozen=True):
-    """Claim the endpoint of a waiting user."""
+class Call(Request, frozen=True, omit_defaults=True):
+    """Claim the endpoint of a waiting user.
+
+    ``resume`` claims nothing: it asks where the user is with whom this device
+    is in a call already.
+    """
 
     operation = "call"
     reply = Claimed
     name: Typed
+    resume: bool = False
 
 
 class Vetted(Reply, frozen=True):

@@ -15,14 +15,14 @@ from landline_protocol.limits import CALL_ID_OCTETS
 from landline_sql.clock import now
 from landline_sql.devices import Session
 from landline_sql.endpoints import Place
-from landline_sql.errors import Engaged, Offline, SelfCall, UnknownUser, Unvetted
+from landline_sql.errors import Engaged, NoCall, Offline, SelfCall, UnknownUser, Unvetted
 from landline_sql.states import CLAIMED, ENGAGED, OFFLINE, free, user_state
 from landline_sql.tables import calls, devices, endpoints, users
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A callee's endpoint, the caller's for ``expires`` seconds."""
+    """A callee's endpoint, the caller's for ``expires`` seconds unless prolonged."""
 
     call: bytes
     name: str
@@ -79,6 +79,26 @@ _made = (
         calls.c.expires_at > now(),
     )
 )
+_held = (
+    select(
+        calls.c.id,
+        endpoints.c.host,
+        endpoints.c.port,
+        devices.c.key,
+        (endpoints.c.lease_until - now()).label("expires"),
+    )
+    .join_from(calls, devices, devices.c.id == calls.c.callee_id)
+    .join(
+        endpoints,
+        (endpoints.c.device_id == devices.c.id) & (endpoints.c.call_id == calls.c.id),
+    )
+    .where(
+        calls.c.caller_id == bindparam("caller"),
+        devices.c.user_id == bindparam("u"),
+        calls.c.vetted_at.is_not(None),
+    )
+    .order_by(calls.c.vetted_at.desc())
+)
 _knocking = (
     select(calls.c.id, users.c.name, endpoints.c.lease_until)
     .join_from(endpoints, calls, calls.c.id == endpoints.c.call_id)
@@ -112,12 +132,7 @@ def claim(
     Raises:
         SelfCall, UnknownUser, Offline, Engaged: there is nothing to claim.
     """
-    if name == caller.name:
-        raise SelfCall
-    user = connection.execute(_user, {"n": name}).first()
-    if user is None:
-        raise UnknownUser(name)
-    asked = {"caller": caller.device_id, "r": request_id, "u": user.id}
+    asked = _asked(connection, caller, name) | {"r": request_id}
     made = connection.execute(_made, asked).first()
     if made is None:
         _claim_one(connection, asked, seconds)
@@ -127,6 +142,24 @@ def claim(
     state = connection.execute(_state, asked).scalar_one()
     # One that waits again by now was claimed when we tried.
     raise Offline(name) if state == OFFLINE else Engaged(name)
+
+
+def resume(connection: Connection, caller: Session, name: str) -> Claim:
+    """Return where the user ``name`` is whom the caller's device is in a call with.
+
+    Nothing changes. ``expires`` is what is left of the callee's lease.
+
+    Raises:
+        SelfCall, UnknownUser: there is no such call.
+        Offline: the callee's lease has run out; it may come back.
+        NoCall: no endpoint of the user is engaged by a vetted call of this device.
+    """
+    asked = _asked(connection, caller, name)
+    held = connection.execute(_held, asked).first()
+    if held is not None and held.expires > 0:
+        return _claimed(held, name)
+    state = connection.execute(_state, asked).scalar_one()
+    raise NoCall if held is None and state != OFFLINE else Offline(name)
 
 
 def vet(connection: Connection, device_id: int, key: bytes) -> Caller:
@@ -145,6 +178,15 @@ def vet(connection: Connection, device_id: int, key: bytes) -> Caller:
         raise Unvetted  # it ran out a moment ago and another caller has it
     connection.execute(_vet, call)
     return Caller(row.id, row.name)
+
+
+def _asked(connection: Connection, caller: Session, name: str) -> dict[str, object]:
+    if name == caller.name:
+        raise SelfCall
+    user = connection.execute(_user, {"n": name}).first()
+    if user is None:
+        raise UnknownUser(name)
+    return {"caller": caller.device_id, "u": user.id}
 
 
 def _claim_one(connection: Connection, asked: dict[str, object], seconds: float) -> None:

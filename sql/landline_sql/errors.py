@@ -52,6 +52,10 @@ class Engaged(Refusal):
     """All the user's endpoints are claimed or in a conversation."""
 
 
+class NoCall(Refusal):
+    """The device is in no call with that user."""
+
+
 class SelfCall(Refusal):
     """The caller and the callee are the same user."""
 

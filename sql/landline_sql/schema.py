@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from landline_sql.errors import SchemaError, Unavailable
 from landline_sql.tables import metadata
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest migration."""
 
 PATIENCE_S: Final = 3_600

@@ -178,8 +178,12 @@ class Store:
 
     # Endpoints.
 
-    def publish(self, device: bytes, place: Place, request_id: bytes) -> float:
+    def publish(
+        self, device: bytes, place: Place, request_id: bytes, *, observed: bool = False
+    ) -> float:
         """Let the device wait at a place; return the lease.
+
+        ``observed``: the host is where the device was seen, and follows it.
 
         Raises:
             NotLoggedIn: the device has no session.
@@ -188,21 +192,24 @@ class Store:
 
         def work(connection: Connection) -> None:
             mine = devices.session(connection, device).device_id
-            endpoints.publish(connection, mine, place, request_id, self.rules.lease)
+            lease = self.rules.lease
+            endpoints.publish(connection, mine, place, request_id, lease, observed=observed)
 
         self.database.write(work)
         return self.rules.lease
 
-    def renew(self, device: bytes, engaged: bool) -> Place:
+    def renew(self, device: bytes, engaged: bool, seen: str) -> Place:
         """Prolong the device's lease and, when ``engaged``, its call.
 
+        A host that was observed becomes ``seen``.
+
         Raises:
-            NotLoggedIn, NotWaiting
+            NotLoggedIn, NotWaiting, PortTaken
         """
 
         def work(connection: Connection) -> Place:
             mine = devices.session(connection, device).device_id
-            return endpoints.renew(connection, mine, engaged, self.rules.lease)
+            return endpoints.renew(connection, mine, engaged, seen, self.rules.lease)
 
         return self.database.write(work)
 
@@ -232,6 +239,14 @@ class Store:
             return calls.claim(connection, caller, name, request_id, self.rules.claim)
 
         return self.database.write(work)
+
+    def resume(self, device: bytes, name: str) -> Claim:
+        """Return where the user ``name`` is with whom the device is in a vetted call.
+
+        Raises:
+            NotLoggedIn, SelfCall, UnknownUser, Offline, NoCall
+        """
+        return self.database.read(lambda c: calls.resume(c, devices.session(c, device), name))
 
     def vet(self, device: bytes, key: bytes) -> Caller:
         """Return who knocks at the device with this key.

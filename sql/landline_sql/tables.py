@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BINARY,
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -88,7 +90,8 @@ devices = Table(
 )
 
 # ``state`` is one of states.WAITING, CLAIMED, ENGAGED. A claim that nobody
-# vetted before ``claim_until`` counts as waiting again.
+# vetted before ``claim_until`` counts as waiting again. A host that was ``observed``,
+# not named by the device, follows the device.
 endpoints = Table(
     "endpoints",
     metadata,
@@ -101,6 +104,7 @@ endpoints = Table(
     Column("claim_until", Double),
     Column("call_id", octets(CALL_ID_OCTETS)),
     Column("request_id", octets(REQUEST_ID_OCTETS), nullable=False),
+    Column("observed", Boolean, nullable=False, server_default=text("0")),
     UniqueConstraint("host", "port"),
     **MYSQL,
 )

@@ -80,6 +80,11 @@ class Device:
         socket.connect(self.endpoint)
         return socket
 
+    def move(self, endpoint: str) -> None:
+        """Ask the broker at another of its addresses from now on."""
+        self.endpoint = endpoint
+        self.socket = self.connect()
+
     def bare(self, kind: int = zmq.REQ) -> zmq.Socket[bytes]:
         """Return a socket with no key, not connected."""
         socket = self._context.socket(kind)

@@ -244,6 +244,7 @@ def test_a_session_ends(start: Start, dial: Make) -> None:
         Renew(engaged=False),
         Leave(),
         Call("alice"),
+        Call("alice", resume=True),
         Vet(b"k" * 32),
         Who(),
         Who("alice"),
@@ -300,6 +301,29 @@ def test_a_lease_ends_and_is_renewed(start: Start, dial: Make) -> None:
     assert bob.refused(Call("alice")) == "offline"
     assert alice.must(Renew(engaged=False)) == Leased("", 20_001, 0.4)
     assert bob.state("alice") == "waiting"
+
+
+@pytest.mark.skipif(is_loopback(lan_address()), reason="this machine has no other address")
+def test_a_device_that_moves_is_found_where_it_is_now(broker: Broker, device: Make) -> None:
+    alice, bob = device().join("alice"), device().join("bob")
+    assert alice.wait().host == ""
+    alice.move(f"tcp://{lan_address()}:{broker.invite.port}")
+    assert alice.must(Renew(engaged=False)).host == lan_address()
+    assert bob.call("alice").host == lan_address()
+    assert alice.wait(20_001, "192.0.2.7").host == "192.0.2.7"
+    assert alice.must(Renew(engaged=False)).host == "192.0.2.7"
+
+
+def test_a_device_that_starts_again_waits_at_once(device: Make) -> None:
+    alice, bob, carol = (device().join(name) for name in ("alice", "bob", "carol"))
+    alice.wait()
+    bob.call("alice")
+    alice.vet(bob)
+    alice.must(Renew(engaged=True))
+    for port in (20_001, 20_002):
+        alice.wait(port)
+        assert carol.state("alice") == "waiting"
+    assert carol.call("alice").port == 20_002
 
 
 def test_leaving_may_be_repeated(device: Make) -> None:
@@ -369,6 +393,32 @@ def test_a_claim_that_is_not_vetted_frees_itself(start: Start, dial: Make) -> No
     assert alice.refused(Vet(bob.key)) == "unvetted"
     carol.call("alice")
     assert alice.vet(carol).name == "carol"
+
+
+def test_a_caller_asks_where_its_callee_is_now(device: Make) -> None:
+    alice, bob, carol = (device().join(name) for name in ("alice", "bob", "carol"))
+    alice.wait()
+    resume, rid = Call("Alice", resume=True), request_id()
+    assert bob.refused(resume) == "denied"
+    first = bob.call("alice")
+    assert bob.refused(resume) == "denied"
+    alice.vet(bob)
+    for _ in range(2):
+        found = bob.must(resume, rid)
+        assert (found.call, found.name, found.host, found.port, found.key) == (
+            first.call,
+            "alice",
+            "",
+            20_001,
+            alice.key,
+        )
+        assert 0 < found.expires <= LEASE_S
+    assert carol.refused(resume) == "denied"
+    assert bob.refused(Call("alice")) == "engaged"
+    alice.must(Leave())
+    assert bob.refused(resume) == "offline"
+    assert alice.refused(resume) == "self-call"
+    assert bob.refused(Call("zoe", resume=True)) == "unknown-user"
 
 
 def test_any_waiting_device_of_a_user_will_do(device: Make) -> None:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from landline_protocol.messages import REQUESTS, Done, Login, Register, Reply, Request
+from landline_protocol.messages import REQUESTS, Call, Done, Login, Register, Reply, Request
 
 
 @pytest.mark.parametrize("request_type", REQUESTS.values())
@@ -36,3 +36,9 @@ def test_a_message_does_not_change() -> None:
 def test_equal_messages_are_equal() -> None:
     assert msgspec.msgpack.encode(Done()) == b"\x80"
     assert Login("alice", "correct horse") == Login("alice", "correct horse")
+
+
+def test_a_call_that_resumes_nothing_does_not_mention_it() -> None:
+    assert msgspec.to_builtins(Call("bob")) == {"name": "bob"}
+    assert msgspec.to_builtins(Call("bob", resume=True)) == {"name": "bob", "resume": True}
+    assert msgspec.convert({"name": "bob"}, Call) == Call("bob", resume=False)

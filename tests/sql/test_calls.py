@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from landline_sql.endpoints import Place
-from landline_sql.errors import Engaged, NotLoggedIn, Offline, SelfCall, UnknownUser, Unvetted
+from landline_sql.errors import (
+    Engaged,
+    NoCall,
+    NotLoggedIn,
+    Offline,
+    SelfCall,
+    UnknownUser,
+    Unvetted,
+)
 from tests.sql.conftest import ADDRESS, join, key, rid
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from landline_sql.calls import Claim
     from landline_sql.store import Store
 
 HERE = Place("192.0.2.7", 20_001)
@@ -137,7 +146,7 @@ def test_renewing_never_changes_a_claim(store_with: Callable[..., Store]) -> Non
     store = store_with(claim=0.3)
     waiting(store, "alice", "bob")
     store.claim(key("bob"), "alice", rid())
-    store.renew(key("alice"), engaged=False)
+    store.renew(key("alice"), engaged=False, seen="")
     assert store.who(key("bob"), "alice").state == "engaged"
     wait_until(lambda: store.who(key("bob"), "alice").state == "waiting", "the end of the claim")
 
@@ -180,3 +189,110 @@ def test_one_request_that_comes_twice_at_once_makes_one_claim(store: Store) -> N
 
     with ThreadPoolExecutor(6) as pool:
         assert len(set(pool.map(call, range(6)))) == 1
+
+
+# Finding a callee again.
+
+
+def in_a_call(store: Store) -> Claim:
+    waiting(store, "alice", "bob", "carol")
+    claim = store.claim(key("bob"), "alice", rid())
+    store.vet(key("alice"), key("bob"))
+    store.renew(key("alice"), engaged=True, seen="")
+    return claim
+
+
+def test_a_caller_finds_its_engaged_callee_and_changes_nothing(store: Store) -> None:
+    claim = in_a_call(store)
+    for _ in range(2):
+        found = store.resume(key("bob"), "alice")
+        assert (found.call, found.name, found.place, found.key) == (
+            claim.call,
+            "alice",
+            HERE,
+            key("alice"),
+        )
+        assert 0 < found.expires <= store.rules.lease
+        assert store.who(key("carol"), "alice").state == "engaged"
+    assert store.vet(key("alice"), key("bob")).call == claim.call
+
+
+def test_a_caller_is_told_where_its_callee_has_moved(store: Store) -> None:
+    join(store, "alice", "bob")
+    store.publish(key("alice"), HERE, rid(), observed=True)
+    store.claim(key("bob"), "alice", rid())
+    store.vet(key("alice"), key("bob"))
+    store.renew(key("alice"), engaged=True, seen="192.0.2.8")
+    assert store.resume(key("bob"), "alice").place == Place("192.0.2.8", HERE.port)
+
+
+def test_only_the_device_in_the_call_finds_the_callee(store: Store) -> None:
+    in_a_call(store)
+    bob = store.credentials("bob")
+    assert bob is not None
+    store.login(bob.user, key("bob", 2), ADDRESS)
+    for device in (key("bob", 2), key("carol")):
+        with pytest.raises(NoCall):
+            store.resume(device, "alice")
+    with pytest.raises(NotLoggedIn):
+        store.resume(key("stranger"), "alice")
+
+
+def test_a_callee_does_not_find_its_caller(store: Store) -> None:
+    in_a_call(store)
+    with pytest.raises(NoCall):
+        store.resume(key("alice"), "bob")
+
+
+def test_who_cannot_be_found_again(store: Store) -> None:
+    waiting(store, "alice", "bob")
+    for device, name, why in (
+        ("bob", "alice", NoCall),
+        ("alice", "bob", Offline),
+        ("alice", "alice", SelfCall),
+        ("alice", "zoe", UnknownUser),
+    ):
+        with pytest.raises(why):
+            store.resume(key(device), name)
+
+
+def test_a_claim_that_nobody_vetted_finds_nothing(store: Store) -> None:
+    waiting(store, "alice", "bob")
+    store.claim(key("bob"), "alice", rid())
+    store.renew(key("alice"), engaged=True, seen="")
+    with pytest.raises(NoCall):
+        store.resume(key("bob"), "alice")
+
+
+def test_a_call_that_its_callee_has_ended_finds_nothing(store: Store) -> None:
+    in_a_call(store)
+    store.publish(key("alice"), HERE, rid())
+    with pytest.raises(NoCall):
+        store.resume(key("bob"), "alice")
+    store.leave(key("alice"))
+    with pytest.raises(Offline):
+        store.resume(key("bob"), "alice")
+
+
+def test_the_call_vetted_last_is_the_one_that_is_found(store: Store) -> None:
+    in_a_call(store)
+    alice = store.credentials("alice")
+    assert alice is not None
+    store.login(alice.user, key("alice", 2), ADDRESS)
+    store.publish(key("alice", 2), Place("192.0.2.9", 20_001), rid())
+    store.claim(key("bob"), "alice", rid())
+    assert store.resume(key("bob"), "alice").key == key("alice")
+    store.vet(key("alice", 2), key("bob"))
+    assert store.resume(key("bob"), "alice").key == key("alice", 2)
+
+
+def test_a_callee_whose_lease_ran_out_is_offline_until_it_renews(
+    store_with: Callable[..., Store],
+) -> None:
+    store = store_with(lease=0.4)
+    claim = in_a_call(store)
+    wait_until(lambda: store.who(key("carol"), "alice").state == "offline", "the lease's end")
+    with pytest.raises(Offline):
+        store.resume(key("bob"), "alice")
+    store_with(lease=60.0).renew(key("alice"), engaged=True, seen="")
+    assert store.resume(key("bob"), "alice").call == claim.call

@@ -53,7 +53,7 @@ def test_waiting_comes_before_engaged(store: Store) -> None:
     assert alice is not None
     store.login(alice.user, key("alice", 2), ADDRESS)
     store.publish(key("alice", 1), Place("", 20_001), rid())
-    store.renew(key("alice", 1), engaged=True)
+    store.renew(key("alice", 1), engaged=True, seen="")
     assert store.who(key("alice"), "alice").state == "engaged"
     store.publish(key("alice", 2), Place("", 20_002), rid())
     assert store.who(key("alice"), "alice").state == "waiting"

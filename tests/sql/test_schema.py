@@ -7,16 +7,17 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from landline_sql import schema
 from landline_sql.database import Database, parse_url
 from landline_sql.errors import SchemaError, Unavailable
-from landline_sql.tables import metadata
+from landline_sql.tables import endpoints, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,12 +35,27 @@ database.close()
 """
 
 
+# A row of the first version in each table that an endpoint needs.
+FIRST = (
+    "INSERT INTO users VALUES (1, 'alice', '', 20001, 'rrrrrrrrrrrrrrrr', '', 0.0)",
+    "INSERT INTO devices VALUES (1, 'kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk', 1, 9e9, NULL)",
+    "INSERT INTO endpoints VALUES (1, 1, '192.0.2.7', 20001, 'waiting', 9e9, NULL, NULL, '')",
+)
+
+
 @pytest.fixture
 def empty(database_url: str) -> Iterator[Database]:
     """A database without tables."""
     database = Database(parse_url(database_url))
     yield database
     database.close()
+
+
+def configuration() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "landline_sql:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def difference(database: Database) -> object:
@@ -63,11 +79,22 @@ def test_the_migrations_lead_to_the_tables_of_this_version(empty: Database) -> N
     assert difference(empty) == []
 
 
+def test_what_an_earlier_version_has_published_stays_where_it_is(empty: Database) -> None:
+    with empty.engine.connect() as connection:
+        config = configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in FIRST:
+            connection.execute(text(statement))
+        assert not schema.is_current(empty.engine)
+        schema.migrate(empty.engine)
+        rows = connection.execute(select(endpoints.c.host, endpoints.c.observed)).all()
+    assert rows == [("192.0.2.7", False)]
+    assert difference(empty) == []
+
+
 def test_the_newest_migration_is_the_one_that_is_asked_for() -> None:
-    config = Config()
-    config.set_main_option("script_location", "landline_sql:migrations")
-    config.set_main_option("path_separator", "os")
-    assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
+    assert ScriptDirectory.from_config(configuration()).get_heads() == [schema.HEAD]
 
 
 def test_the_short_way_of_a_new_file_makes_what_the_migrations_make(tmp_path: Path) -> None:

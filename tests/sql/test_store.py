@@ -46,3 +46,21 @@ def test_sweeping_leaves_what_still_counts(database: Database) -> None:
         store.sweep()
         assert counts(database) == [0, 0, 0, 0]
         assert store.session(key("alice")) is not None
+
+
+def test_a_vetted_call_lives_as_long_as_the_endpoint_that_is_engaged_by_it(
+    database: Database,
+) -> None:
+    with Store(database) as store:
+        join(store, "alice", "bob")
+        store.publish(key("alice"), Place("", 20_001), rid())
+        claim = store.claim(key("bob"), "alice", rid())
+        store.vet(key("alice"), key("bob"))
+        age(database, calls.c.expires_at, 24 * 3600)
+        store.sweep()
+        assert store.resume(key("bob"), "alice").call == claim.call
+        store.renew(key("alice"), engaged=True, seen="")
+        age(database, endpoints.c.lease_until, 601)
+        age(database, calls.c.expires_at, 601)
+        store.sweep()
+        assert counts(database)[:2] == [0, 0]
