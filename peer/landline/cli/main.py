@@ -260,6 +260,7 @@ def call(settings: Settings, name: str) -> None:
 Examples:
   landline send bob 'the printer works again'
   date | landline send bob -      every line of stdin is a message
+  landline send bob -- '-1 from me'
   landline outbox                 what has not been delivered yet
 
 \b
@@ -336,9 +337,9 @@ Examples:
 \b
 WHEN is a date (2026-11-20), a date and time (2026-11-20T17:30, local unless it
 names a zone), how long ago (30m, 2h, 3d, 1w), today or yesterday. --search
-finds messages that have all of the words; a word that ends in * is the
-beginning of one. On a terminal, what does not fit on the screen goes through
-the program that PAGER names, else less."""
+finds messages that have all of the words; the last one may end in *, and is
+then the beginning of a word. On a terminal, what does not fit on the screen
+goes through the program that PAGER names, else less."""
 )
 @click.argument("name", required=False)
 @click.option("--search", metavar="WORDS", help="Only messages that have all of these words.")
