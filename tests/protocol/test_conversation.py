@@ -28,6 +28,7 @@ from landline_protocol.frames import (
     Ack,
     Batch,
     Bye,
+    Chunk,
     Hello,
     Item,
     Text,
@@ -35,11 +36,12 @@ from landline_protocol.frames import (
     decode,
     encode_batch,
     encode_item,
+    encode_texts,
     split_items,
 )
 from landline_protocol.limits import (
     BATCH_ITEMS_MAX,
-    BATCH_MAX,
+    CHUNK_MAX,
     NUMBER_MAX,
     TEXT_MAX,
     WINDOW_MAX,
@@ -53,9 +55,11 @@ NOTHING = {role: hashlib.sha256(ID + bytes((role.value,))).digest() for role in 
 
 
 def batch_of(first: int, *items: Item) -> Batch:
-    frame = decode(encode_batch(first, [encode_item(item) for item in items]))
-    assert isinstance(frame, Batch)
-    return frame
+    return read(encode_batch(chunk_of(first, *items)))
+
+
+def chunk_of(first: int, *items: Item) -> Chunk:
+    return Chunk(first, len(items), b"".join(map(encode_item, items)))
 
 
 def read(octets: bytes) -> Batch:
@@ -70,11 +74,24 @@ def digest_of(role: Role, *texts: str) -> bytes:
 
 
 def outbound(window: int = WINDOW_MIN) -> Outbound:
-    return Outbound(ID, Role.CALLER, window)
+    """Return a new direction over an open link."""
+    out = Outbound(ID, Role.CALLER)
+    assert out.resume(1, window) == 0
+    return out
 
 
 def inbound(window: int = WINDOW_MIN) -> Inbound:
-    return Inbound(ID, Role.CALLER, window)
+    heard = Inbound(ID, Role.CALLER)
+    heard.resume(window)
+    return heard
+
+
+def say(out: Outbound, *texts: str) -> list[Chunk]:
+    return out.say([Text(AT, text) for text in texts])
+
+
+def firsts(frames: list[bytes]) -> list[int]:
+    return [read(octets).first for octets in frames]
 
 
 def breach(act: Callable[[], object]) -> FailCode:
@@ -110,7 +127,7 @@ def test_every_outbound_move_is_in_the_table_or_raises(
 ) -> None:
     out = outbound_in(state)
     acts: dict[OutboundMove, Callable[[], object]] = {
-        OutboundMove.SAY: lambda: out.say("hello", AT),
+        OutboundMove.SAY: lambda: say(out, "hello"),
         OutboundMove.SAY_BYE: lambda: out.bye(AT, 0, NOTHING[Role.CALLEE]),
         OutboundMove.CONFIRM: lambda: out.confirm(Ack(0, WINDOW_MIN)),
         OutboundMove.CONFIRM_BYE: lambda: out.confirm(Ack(out.said, WINDOW_MIN)),
@@ -135,19 +152,26 @@ def test_the_outbound_table_has_a_row_for_every_state() -> None:
 
 def test_texts_and_the_bye_are_numbered_from_one() -> None:
     out = outbound()
-    assert [out.say("one", AT), out.say("two", AT)] == [1, 2]
-    assert out.bye(AT, 0, NOTHING[Role.CALLEE]) == 3
+    one, two = Text(AT, "one"), Text(AT, "two")
+    chunks = [*say(out, "one", "two"), out.bye(AT, 0, NOTHING[Role.CALLEE])]
+    assert chunks == [chunk_of(1, one, two), chunk_of(3, bye_after("one", "two"))]
+    assert [chunk.last for chunk in chunks] == [2, 3]
     assert (out.said, out.texts, out.sent, out.confirmed, out.unconfirmed) == (3, 2, 0, 0, 2)
-    assert out.waiting == 3
-    (octets,) = out.batches()
-    assert read(octets) == batch_of(1, Text(AT, "one"), Text(AT, "two"), bye_after("one", "two"))
-    assert (out.sent, out.waiting) == (3, 0)
+    assert out.waiting_octets == sum(len(chunk.octets) for chunk in chunks)
+    assert out.batches() == [encode_batch(chunk) for chunk in chunks]
+    assert (out.sent, out.waiting_octets) == (3, 0)
     assert out.batches() == []
+
+
+def test_nothing_said_is_no_chunk() -> None:
+    out = outbound()
+    assert out.say([]) == []
+    assert (out.said, out.batches()) == (0, [])
 
 
 def test_a_bye_is_never_an_unconfirmed_text_not_even_after_an_error() -> None:
     out = outbound()
-    out.say("one", AT)
+    say(out, "one")
     out.bye(AT, 0, NOTHING[Role.CALLEE])
     out.batches()
     assert out.confirm(Ack(1, WINDOW_MIN)) == 1
@@ -161,8 +185,8 @@ def test_a_bye_is_never_an_unconfirmed_text_not_even_after_an_error() -> None:
 @pytest.mark.parametrize("upto", [2, 3, NUMBER_MAX])
 def test_an_ack_for_what_waits_or_is_not_even_said_is_a_lie(upto: int) -> None:
     out = outbound(64)
-    out.say("one", AT)
-    out.say("x" * 64, AT)
+    say(out, "one")
+    say(out, "x" * 64)
     assert len(out.batches()) == 1
     assert breach(lambda: out.confirm(Ack(upto, WINDOW_MAX))) is FailCode.OUT_OF_ORDER
 
@@ -170,9 +194,9 @@ def test_an_ack_for_what_waits_or_is_not_even_said_is_a_lie(upto: int) -> None:
 def test_an_ack_that_was_overtaken_changes_nothing() -> None:
     out = outbound(50)
     for _ in range(4):
-        out.say("four", AT)
+        say(out, "four")
     size = len(encode_item(Text(AT, "four")))
-    assert [read(octets).first for octets in out.batches()] == [1]
+    assert firsts(out.batches()) == [1, 2, 3]
     assert out.sent == 50 // size == 3
     assert out.confirm(Ack(3, 0)) == 3
     assert out.confirm(Ack(1, WINDOW_MAX)) == 0
@@ -180,17 +204,17 @@ def test_an_ack_that_was_overtaken_changes_nothing() -> None:
     assert out.confirm(Ack(3, size - 1)) == 0
     assert out.batches() == []
     assert out.confirm(Ack(3, size)) == 0
-    assert [read(octets).first for octets in out.batches()] == [4]
+    assert firsts(out.batches()) == [4]
 
 
 def test_what_was_once_offered_is_not_taken_back() -> None:
     """Two acks that change places, or a far end that breaks the rule, cost no progress."""
     out = outbound()
-    out.say("one", AT)
+    say(out, "one")
     out.batches()
     assert out.confirm(Ack(1, WINDOW_MIN)) == 1
     assert out.confirm(Ack(1, 0)) == 0
-    out.say("x" * TEXT_MAX, AT)
+    say(out, "x" * TEXT_MAX)
     assert len(out.batches()) == 1
 
 
@@ -198,19 +222,19 @@ def test_the_window_holds_items_back_to_the_octet() -> None:
     size = len(encode_item(Text(AT, "x" * 100)))
     out = outbound(3 * size)
     for _ in range(5):
-        out.say("x" * 100, AT)
-    assert [len(read(octets).items) for octets in out.batches()] == [3]
-    assert out.waiting == 2
+        say(out, "x" * 100)
+    assert firsts(out.batches()) == [1, 2, 3]
+    assert out.waiting_octets == 2 * size
     assert out.confirm(Ack(1, 3 * size - 1)) == 1
     assert out.batches() == []
     assert out.confirm(Ack(2, 3 * size - 1)) == 1
-    assert [read(octets).first for octets in out.batches()] == [4]
+    assert firsts(out.batches()) == [4]
 
 
 def test_the_bye_waits_for_the_window_too() -> None:
     size = len(encode_item(Text(AT, "one")))
     out = outbound(size)
-    out.say("one", AT)
+    say(out, "one")
     out.bye(AT, 0, NOTHING[Role.CALLEE])
     assert [len(read(octets).items) for octets in out.batches()] == [1]
     assert out.confirm(Ack(1, 200)) == 1
@@ -219,29 +243,46 @@ def test_the_bye_waits_for_the_window_too() -> None:
     assert out.state is OutboundState.CONFIRMED
 
 
-def test_a_batch_keeps_both_its_limits() -> None:
+def test_a_chunk_takes_texts_until_the_next_would_pass_its_limits() -> None:
     out = outbound(WINDOW_MAX)
-    for _ in range(BATCH_ITEMS_MAX + 1):
-        out.say("", AT)
-    assert [len(read(octets).items) for octets in out.batches()] == [BATCH_ITEMS_MAX, 1]
-    for _ in range(3):
-        out.say("x" * TEXT_MAX, AT)
-    batches = [read(octets) for octets in out.batches()]
-    assert [len(batch.items) for batch in batches] == [1, 1, 1]  # two are 32 octets too many
-    for _ in range(3):
-        out.say("x" * (TEXT_MAX - 14), AT)
-    batches = [read(octets) for octets in out.batches()]
-    assert [len(batch.octets) for batch in batches] == [BATCH_MAX, BATCH_MAX // 2]
+    chunks = say(out, *[""] * (BATCH_ITEMS_MAX + 1))
+    assert [(chunk.first, chunk.count) for chunk in chunks] == [(1, 4_096), (4_097, 1)]
+    chunks = say(out, *["x" * TEXT_MAX] * 3)
+    assert [(chunk.count, len(chunk.octets)) for chunk in chunks] == [(1, CHUNK_MAX)] * 3
+    half = CHUNK_MAX // 2 - len(encode_item(Text(AT, "x" * 300))) + 300
+    chunks = say(out, *["x" * half] * 5)
+    assert [chunk.count for chunk in chunks] == [2, 2, 1]
+    assert len(chunks[0].octets) == CHUNK_MAX
+    chunks = say(out, "x" * half, "x" * (half + 1), "x")
+    assert [chunk.count for chunk in chunks] == [1, 2]
+    assert "".join(item.text for item in texts_of(chunks)) == "x" * (2 * half + 2)
+    assert [len(read(octets).items) for octets in out.batches()][-2:] == [1, 2]
 
 
-def test_what_cannot_be_said_leaves_no_trace() -> None:
-    out = outbound()
-    for text in ("x" * (TEXT_MAX + 1), "é" * (TEXT_MAX // 2 + 1), "\ud800"):
-        with pytest.raises(UnfitText):
-            out.say(text, AT)
-    assert (out.said, out.waiting, out.state) == (0, 0, OutboundState.OPEN)
-    assert out.bye(AT, 0, NOTHING[Role.CALLEE]) == 1
-    assert read(out.batches()[0]).items == [bye_after()]
+def texts_of(chunks: list[Chunk]) -> list[Text]:
+    items = [item for chunk in chunks for item in read(encode_batch(chunk)).items]
+    return [item for item in items if isinstance(item, Text)]
+
+
+@given(st.lists(st.text(max_size=30) | st.integers(1, TEXT_MAX).map("x".__mul__), max_size=40))
+def test_chunks_hold_what_was_said_and_are_no_longer_than_they_may_be(texts: list[str]) -> None:
+    out = outbound(WINDOW_MAX)
+    chunks = say(out, *texts)
+    assert [item.text for item in texts_of(chunks)] == texts
+    assert b"".join(chunk.octets for chunk in chunks) == encode_texts([Text(AT, t) for t in texts])
+    for before, chunk in zip([None, *chunks], chunks, strict=False):
+        assert chunk.first == (before.last + 1 if before else 1)
+        first = len(encode_item(texts_of([chunk])[0]))
+        assert len(chunk.octets) <= CHUNK_MAX
+        assert before is None or len(before.octets) + first > CHUNK_MAX
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * (TEXT_MAX + 1), "é" * (TEXT_MAX // 2 + 1), "\ud800"], ids=ascii
+)
+def test_what_cannot_be_said_is_found_before(text: str) -> None:
+    with pytest.raises(UnfitText):
+        check_text(text)
 
 
 @pytest.mark.parametrize("text", ["", "x" * TEXT_MAX, "é" * (TEXT_MAX // 2), "☎" * 21_845])
@@ -252,19 +293,215 @@ def test_a_text_that_fits_is_fit(text: str) -> None:
 def test_nothing_is_said_after_bye() -> None:
     out = outbound_in(OutboundState.CLOSING)
     with pytest.raises(LocalProtocolError, match="say in state closing"):
-        out.say("wait", AT)
+        say(out, "wait")
     assert out.texts == 0
 
 
-# What their bye says about what one said.
+# Over the next link, and after a new start.
 
 
-def said(*texts: str) -> Outbound:
+def spoken(*texts: str) -> Outbound:
+    """Return a direction of one chunk for all texts, which a link has carried."""
     out = outbound()
-    for text in texts:
-        out.say(text, AT)
+    say(out, *texts)
     out.batches()
     return out
+
+
+def test_what_is_said_between_links_waits_for_the_next() -> None:
+    out = Outbound(ID, Role.CALLER)
+    chunks = say(out, "one", "two")
+    assert out.batches() == []
+    assert out.waiting_octets == len(chunks[0].octets)
+    assert out.resume(1, WINDOW_MIN) == 0
+    assert firsts(out.batches()) == [1]
+    out.suspend()
+    say(out, "three")
+    out.bye(AT, 0, NOTHING[Role.CALLEE])
+    assert out.batches() == []
+    assert (out.sent, out.said) == (2, 4)
+    assert out.resume(3, WINDOW_MIN) == 2
+    assert firsts(out.batches()) == [3, 4]
+
+
+def test_what_is_sent_again_is_what_was_sent() -> None:
+    out = spoken("one", "two")
+    say(out, "three")
+    first = chunk_of(1, text("one"), text("two"))
+    assert out.resume(1, WINDOW_MIN) == 0
+    assert out.waiting_octets == sum(len(encode_item(text(t))) for t in ("one", "two", "three"))
+    assert out.batches() == [encode_batch(first), encode_batch(chunk_of(3, text("three")))]
+    assert out.sent == 3
+
+
+def text(said: str) -> Text:
+    return Text(AT, said)
+
+
+def test_a_number_inside_a_chunk_cuts_it() -> None:
+    out = spoken("one", "two", "three")
+    assert out.resume(2, WINDOW_MIN) == 1
+    assert out.waiting_octets == len(encode_item(text("two")) + encode_item(text("three")))
+    assert out.batches() == [encode_batch(chunk_of(2, text("two"), text("three")))]
+    assert out.confirm(Ack(2, WINDOW_MIN)) == 1
+    out.suspend()
+    assert out.resume(3, len(encode_item(text("three")))) == 0
+    assert out.batches() == [encode_batch(chunk_of(3, text("three")))]
+    assert out.confirm(Ack(3, WINDOW_MIN)) == 1
+    assert (out.confirmed, out.unconfirmed, out.waiting_octets) == (3, 0, 0)
+
+
+def test_the_window_of_a_link_begins_at_its_number() -> None:
+    size = len(encode_item(text("four")))
+    out = outbound(3 * size)
+    for _ in range(5):
+        say(out, "four")
+    assert firsts(out.batches()) == [1, 2, 3]
+    out.resume(2, 2 * size)
+    assert firsts(out.batches()) == [2, 3]
+    out.confirm(Ack(3, size))
+    assert firsts(out.batches()) == [4]
+    out.resume(5, 0)
+    assert out.batches() == []
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, NUMBER_MAX])
+def test_a_number_that_cannot_be_expected_ends_the_conversation(number: int) -> None:
+    out = spoken("one", "two", "three")
+    out.confirm(Ack(2, WINDOW_MIN))
+    say(out, "said, but never sent")
+    out.suspend()
+    assert breach(lambda: out.resume(number, WINDOW_MIN)) is FailCode.UNKNOWN_CONVERSATION
+    assert (out.state, out.unconfirmed) == (OutboundState.ERROR, 2)
+    for again in (3, number):
+        with pytest.raises(LocalProtocolError, match="in state error"):
+            out.resume(again, WINDOW_MIN)
+
+
+def test_a_late_ack_between_links_counts_but_opens_no_window() -> None:
+    out = spoken("one", "two")
+    out.suspend()
+    say(out, "three")
+    assert out.confirm(Ack(1, WINDOW_MAX)) == 1
+    assert out.batches() == []
+    assert out.waiting_octets == len(encode_item(text("two")) + encode_item(text("three")))
+    assert breach(lambda: out.confirm(Ack(3, WINDOW_MAX))) is FailCode.OUT_OF_ORDER
+
+
+def test_an_ack_on_a_link_is_for_what_this_link_carried() -> None:
+    out = spoken("one", "two")
+    out.resume(2, 1)
+    assert out.batches() == []
+    assert breach(lambda: out.confirm(Ack(2, WINDOW_MAX))) is FailCode.OUT_OF_ORDER
+
+
+def test_a_number_beyond_the_bye_confirms_it() -> None:
+    out = spoken("one")
+    out.bye(AT, 0, NOTHING[Role.CALLEE])
+    out.batches()
+    assert out.resume(3, WINDOW_MIN) == 2
+    assert (out.state, out.batches()) == (OutboundState.CONFIRMED, [])
+    assert out.resume(3, WINDOW_MIN) == 0
+
+
+def stored(*texts: str, bye: bool) -> list[Chunk]:
+    """Return a direction as a journal holds it, in chunks of two texts."""
+    out = Outbound(ID, Role.CALLER)
+    chunks = [each for k in range(0, len(texts), 2) for each in say(out, *texts[k : k + 2])]
+    return [*chunks, out.bye(AT, 0, NOTHING[Role.CALLEE])] if bye else chunks
+
+
+@given(st.integers(0, 5), st.booleans(), st.data())
+def test_a_restored_direction_goes_on_as_if_nothing_had_been(
+    count: int, bye: bool, data: st.DataObject
+) -> None:
+    texts = [f"text {number}" for number in range(count)]
+    chunks = stored(*texts, bye=bye)
+    items = count + bye
+    confirmed = data.draw(st.integers(0, items))
+    number = data.draw(st.integers(confirmed + 1, items + 1))
+    out, heard = Outbound(ID, Role.CALLER), Inbound(ID, Role.CALLER)
+    out.restore(iter(chunks), confirmed)
+    assert (out.said, out.sent, out.texts) == (items, items, count)
+    assert (out.confirmed, out.unconfirmed) == (confirmed, max(0, count - confirmed))
+    states = [OutboundState.OPEN, OutboundState.CLOSING, OutboundState.CONFIRMED]
+    assert out.state is states[bye and 1 + (confirmed == items)]
+    assert out.batches() == []
+    assert out.waiting_octets == len(octets_of(chunks, confirmed))
+
+    heard.restore(cut_at(chunks, number - 1))
+    assert heard.heard == number - 1
+    heard.resume(WINDOW_MIN)
+    assert out.resume(number, WINDOW_MIN) == number - 1 - confirmed
+    for octets in out.batches():
+        heard.hear(read(octets))
+    if not bye:
+        say(out, "more")
+        out.bye(AT, 0, NOTHING[Role.CALLEE])
+        for octets in out.batches():
+            heard.hear(read(octets))
+        texts.append("more")
+    assert heard.state is InboundState.CLOSED
+    assert heard.digest == digest_of(Role.CALLER, *texts)
+
+
+def octets_of(chunks: list[Chunk], known: int) -> bytes:
+    items = [each for chunk in chunks for each in split_items(chunk.octets, chunk.count)]
+    return b"".join(items[known:])
+
+
+def cut_at(chunks: list[Chunk], upto: int) -> list[Chunk]:
+    """Return what a receiver has stored of a direction, in chunks of one item."""
+    items = [each for chunk in chunks for each in split_items(chunk.octets, chunk.count)]
+    return [Chunk(number, 1, each) for number, each in enumerate(items[:upto], 1)]
+
+
+def test_a_bye_in_one_chunk_with_texts_is_found() -> None:
+    chunk = chunk_of(1, text("one"), bye_after("one"))
+    heard, out = Inbound(ID, Role.CALLER), Outbound(ID, Role.CALLER)
+    heard.restore([chunk])
+    out.restore([chunk], 1)
+    assert (heard.state, heard.heard) == (InboundState.CLOSED, 2)
+    assert (out.state, out.texts) == (OutboundState.CLOSING, 1)
+    assert heard.digest == digest_of(Role.CALLER, "one")
+    out.resume(2, WINDOW_MIN)
+    assert [read(octets).items for octets in out.batches()] == [[bye_after("one")]]
+
+
+@pytest.mark.parametrize("kept", [[1], [0, 2], [2, 1, 0]])
+def test_a_direction_with_a_hole_is_not_restored(kept: list[int]) -> None:
+    chunks = stored(*"abcdef", bye=False)
+    for machine in (Inbound(ID, Role.CALLER), Outbound(ID, Role.CALLER)):
+        holed = [chunks[place] for place in kept]
+        with pytest.raises(LocalProtocolError, match="is stored after item"):
+            machine.restore(holed) if isinstance(machine, Inbound) else machine.restore(holed, 0)
+
+
+def test_what_is_confirmed_must_be_there() -> None:
+    out = Outbound(ID, Role.CALLER)
+    with pytest.raises(LocalProtocolError, match="3 items are confirmed, 2 stored"):
+        out.restore(stored("one", "two", bye=False), 3)
+
+
+def test_nothing_is_said_after_a_new_start_before_the_others_number_is_known() -> None:
+    """Else a number could be given twice: the storage may have lost what was said last."""
+    out = Outbound(ID, Role.CALLER)
+    out.restore(stored("one", bye=False), 0)
+    out.suspend()
+    acts: list[Callable[[], object]] = [lambda: say(out, "two"), lambda: out.bye(AT, 0, bytes(32))]
+    for act in acts:
+        with pytest.raises(LocalProtocolError, match="before the other side's number"):
+            act()
+    assert breach(lambda: out.resume(3, WINDOW_MIN)) is FailCode.UNKNOWN_CONVERSATION
+    out = Outbound(ID, Role.CALLER)
+    out.restore(stored("one", bye=False), 0)
+    assert out.resume(2, WINDOW_MIN) == 1
+    assert say(out, "two") == [chunk_of(2, text("two"))]
+    out.suspend()
+    say(out, "three")
+
+
+# What their bye says about what one said.
 
 
 @pytest.mark.parametrize(
@@ -272,7 +509,7 @@ def said(*texts: str) -> Outbound:
     [(2, digest_of(Role.CALLER, "one", "two")), (1, b"?" * 32), (0, NOTHING[Role.CALLER])],
 )
 def test_their_bye_agrees_or_crossed_ours_texts(heard_number: int, heard: bytes) -> None:
-    out = said("one", "two")
+    out = spoken("one", "two")
     out.check_agreement(Bye(AT, b"?" * 32, heard_number, heard))
     assert out.state is OutboundState.OPEN
 
@@ -287,7 +524,7 @@ def test_their_bye_agrees_or_crossed_ours_texts(heard_number: int, heard: bytes)
     ],
 )
 def test_their_bye_disagrees(heard_number: int, heard: bytes) -> None:
-    out = said("one", "two")
+    out = spoken("one", "two")
     bye = Bye(AT, b"?" * 32, heard_number, heard)
     assert breach(lambda: out.check_agreement(bye)) is FailCode.DISAGREEMENT
     assert out.state is OutboundState.ERROR
@@ -295,13 +532,13 @@ def test_their_bye_disagrees(heard_number: int, heard: bytes) -> None:
 
 def test_their_bye_cannot_have_heard_what_waits() -> None:
     out = outbound(1)
-    out.say("one", AT)
+    say(out, "one")
     bye = Bye(AT, b"?" * 32, 1, digest_of(Role.CALLER, "one"))
     assert breach(lambda: out.check_agreement(bye)) is FailCode.DISAGREEMENT
 
 
 def test_their_bye_may_have_heard_ours() -> None:
-    out = said("one")
+    out = spoken("one")
     out.bye(AT, 0, NOTHING[Role.CALLEE])
     out.batches()
     out.check_agreement(Bye(AT, b"?" * 32, 2, digest_of(Role.CALLER, "one")))
@@ -353,12 +590,12 @@ def test_the_inbound_table_has_a_row_for_every_state() -> None:
 def test_new_items_are_returned_once_in_order() -> None:
     heard = inbound()
     one, two, three = (Text(AT, text) for text in ("one", "two", "three"))
-    assert heard.hear(batch_of(1, one, two)) == [one, two]
-    assert heard.hear(batch_of(1, one, two)) == []
-    assert heard.hear(batch_of(2, two, three)) == [three]
+    assert heard.hear(batch_of(1, one, two)).items == [one, two]
+    assert heard.hear(batch_of(1, one, two)).items == []
+    assert heard.hear(batch_of(2, two, three)).items == [three]
     bye = bye_after("one", "two", "three")
-    assert heard.hear(batch_of(3, three, bye)) == [bye]
-    assert heard.hear(batch_of(1, one, two, three, bye)) == []
+    assert heard.hear(batch_of(3, three, bye)).items == [bye]
+    assert heard.hear(batch_of(1, one, two, three, bye)).items == []
     assert heard.heard == 4
     assert heard.octets == sum(len(encode_item(item)) for item in (one, two, three, bye))
     assert heard.digest == digest_of(Role.CALLER, "one", "two", "three")
@@ -367,7 +604,7 @@ def test_new_items_are_returned_once_in_order() -> None:
 def test_what_was_heard_is_not_heard_otherwise() -> None:
     heard = inbound()
     heard.hear(batch_of(1, Text(AT, "one")))
-    assert heard.hear(batch_of(1, Text(AT, "not one"))) == []
+    assert heard.hear(batch_of(1, Text(AT, "not one"))).items == []
     assert heard.digest == digest_of(Role.CALLER, "one")
 
 
@@ -474,6 +711,28 @@ def test_an_ack_of_ours_ends_where_a_batch_ended_and_never_goes_back() -> None:
         heard.acknowledged(Ack(0, WINDOW_MIN))
 
 
+def test_a_new_link_gives_the_window_anew_and_forgets_what_the_old_one_owed() -> None:
+    item = Text(AT, "x" * 100)
+    size = len(encode_item(item))
+    heard = inbound(2 * size)
+    heard.hear(batch_of(1, item))
+    heard.hear(batch_of(2, item))
+    heard.resume(size)
+    with pytest.raises(LocalProtocolError, match="where a batch ends at 2"):
+        heard.acknowledged(Ack(1, 0))
+    heard.acknowledged(Ack(2, size))
+    new = heard.hear(batch_of(2, item, item))
+    assert (new.first, new.items, new.octets) == (3, [item], encode_item(item))
+    assert breach(lambda: heard.hear(batch_of(4, item))) is FailCode.OVERRUN
+    with pytest.raises(LocalProtocolError, match="has failed"):
+        heard.resume(WINDOW_MIN)
+
+
+def test_nothing_can_be_heard_before_a_link_is_open() -> None:
+    heard = Inbound(ID, Role.CALLER)
+    assert breach(lambda: heard.hear(batch_of(1, text("one")))) is FailCode.OVERRUN
+
+
 # Receipts.
 
 
@@ -502,6 +761,34 @@ def test_an_ack_counts_as_news_of_the_window() -> None:
     assert not receipts.read(200)
 
 
+def test_a_new_link_offers_what_room_there_is() -> None:
+    receipts = Receipts(WINDOW_MAX)
+    receipts.store(3, 1_000)
+    assert receipts.resume() == WINDOW_MAX - 1_000
+    assert receipts.ack() == Ack(3, WINDOW_MAX - 1_000)
+
+
+def test_a_new_link_is_lent_the_smallest_window_and_reading_pays_for_it() -> None:
+    receipts = Receipts(WINDOW_MIN)
+    receipts.store(3, WINDOW_MIN)
+    for _ in range(3):
+        assert receipts.resume() == WINDOW_MIN
+    receipts.store(4, WINDOW_MIN)
+    assert receipts.ack() == Ack(4, 0)
+    assert not receipts.read(WINDOW_MIN)
+    assert receipts.ack() == Ack(4, 0)
+    assert receipts.read(WINDOW_MIN)
+    assert receipts.ack() == Ack(4, WINDOW_MIN)
+
+
+def test_what_was_stored_before_a_new_start_has_been_read() -> None:
+    receipts = Receipts(WINDOW_MIN)
+    receipts.restore(7)
+    assert receipts.stored == 7
+    assert receipts.resume() == WINDOW_MIN
+    assert receipts.ack() == Ack(7, WINDOW_MIN)
+
+
 # Back to back.
 
 
@@ -514,8 +801,10 @@ class Side:
 
     def __init__(self, role: Role, window: int, their_window: int) -> None:
         self.link = Link(role)
-        self.outbound = Outbound(ID, role, their_window)
-        self.inbound = Inbound(ID, role.other, window)
+        self.outbound = Outbound(ID, role)
+        self.outbound.resume(1, their_window)
+        self.inbound = Inbound(ID, role.other)
+        self.inbound.resume(window)
         self.receipts = Receipts(window)
         self.unstored: deque[tuple[int, int]] = deque()
         self.unread = 0
@@ -530,7 +819,7 @@ class Side:
     def say(self, text: str) -> None:
         if self.outbound.state is OutboundState.OPEN:
             self.said.append(text)
-            assert self.outbound.say(text, AT) == len(self.said)
+            assert say(self.outbound, text)[-1].last == len(self.said)
 
     def say_bye(self) -> None:
         if self.outbound.state is OutboundState.OPEN:
@@ -548,7 +837,7 @@ class Side:
             return
         assert isinstance(frame, Batch)
         before = self.inbound.octets
-        for item in self.inbound.hear(frame):
+        for item in self.inbound.hear(frame).items:
             if isinstance(item, Text):
                 self.heard.append(item.text)
             else:
@@ -771,7 +1060,7 @@ def test_no_octet_of_a_text_changes_unnoticed(texts: list[str], data: st.DataObj
     out = outbound()
     frames = []
     for text in texts:
-        out.say(text, AT)
+        say(out, text)
         frames += out.batches() if data.draw(st.booleans()) else []
     frames += out.batches()
     out.bye(AT, 0, NOTHING[Role.CALLEE])
@@ -796,7 +1085,7 @@ def test_no_octet_of_a_digest_changes_unnoticed(place: int, change: int) -> None
     heard.hear(batch_of(1, Text(AT, "one")))
     bye = Bye(AT, bytes(digest), 0, NOTHING[Role.CALLEE])
     assert breach(lambda: heard.hear(batch_of(2, bye))) is FailCode.DISAGREEMENT
-    out = said("one")
+    out = spoken("one")
     bye = Bye(AT, bytes(32), 1, bytes(digest))
     assert breach(lambda: out.check_agreement(bye)) is FailCode.DISAGREEMENT
 
@@ -826,7 +1115,7 @@ def test_whatever_is_heard_the_outcome_is_items_or_a_breach(
     for first, items in batches:
         batch = batch_of(first, *items)
         try:
-            got += heard.hear(batch)
+            got += heard.hear(batch).items
         except RemoteProtocolError:
             assert heard.state is InboundState.ERROR
             break
@@ -845,7 +1134,7 @@ def test_whatever_is_acknowledged_the_outcome_is_progress_or_a_breach(
 ) -> None:
     out = outbound(60)
     for text in texts:
-        out.say(text, AT)
+        say(out, text)
     for upto, window in acks:
         out.batches()
         before = out.confirmed
@@ -865,16 +1154,16 @@ def test_a_flood_of_what_is_known_takes_no_room() -> None:
     heard.hear(batch)
     octets = heard.octets
     for _ in range(1_000):
-        assert heard.hear(batch) == []
+        assert heard.hear(batch).items == []
     assert (heard.octets, heard.heard) == (octets, 50)
 
 
 def test_items_in_longer_forms_are_digested_as_they_came() -> None:
     longer = b"\xdc\x00\x03\xcc\x01\xcf" + AT.to_bytes(8, "big") + b"\xdb\x00\x00\x00\x03one"
     heard = inbound()
-    batch = read(encode_batch(1, [longer]))
-    assert split_items(batch) == [longer]
-    assert heard.hear(batch) == [Text(AT, "one")]
+    batch = read(encode_batch(Chunk(1, 1, longer)))
+    assert split_items(batch.octets, 1) == [longer]
+    assert heard.hear(batch).items == [Text(AT, "one")]
     assert heard.octets == len(longer)
     digest = hashlib.sha256(ID + b"\x00" + longer).digest()
     assert heard.digest == digest

@@ -12,8 +12,10 @@ from landline_protocol.frames import (
     KINDS,
     Accept,
     Ack,
+    Ask,
     Batch,
     Bye,
+    Chunk,
     ControlFrame,
     Decline,
     Fail,
@@ -22,12 +24,16 @@ from landline_protocol.frames import (
     Item,
     Kind,
     Refuse,
+    Stored,
     Text,
     Welcome,
     decode,
+    decode_items,
     encode,
     encode_batch,
     encode_item,
+    encode_texts,
+    item_sizes,
     split_items,
 )
 from landline_protocol.limits import (
@@ -66,6 +72,7 @@ control_frames: st.SearchStrategy[ControlFrame] = st.one_of(
         user_names,
         numbers,
         windows,
+        st.booleans(),
     ),
     st.builds(Welcome, versions, conversations, numbers, windows),
     st.builds(Refuse, codes, say),
@@ -73,11 +80,18 @@ control_frames: st.SearchStrategy[ControlFrame] = st.one_of(
     st.builds(Decline, codes, say),
     st.builds(Ack, counts, st.integers(0, WINDOW_MAX)),
     st.builds(Fail, codes, say),
+    st.builds(Ask, conversations),
+    st.builds(Stored, conversations, counts),
 )
 
 
 def batch_of(first: int, *batch: Item) -> bytes:
-    return encode_batch(first, [encode_item(item) for item in batch])
+    return joined(first, [encode_item(item) for item in batch])
+
+
+def joined(first: int, encoded: list[bytes]) -> bytes:
+    """Return the batch of encoded items."""
+    return encode_batch(Chunk(first, len(encoded), b"".join(encoded)))
 
 
 wire = control_frames.map(encode) | st.builds(
@@ -115,10 +129,27 @@ def test_a_control_frame_comes_back(frame: ControlFrame) -> None:
 @given(st.integers(1, 2**62), items)
 def test_a_batch_comes_back_with_the_octets_of_its_items(first: int, batch: list[Item]) -> None:
     encoded = [encode_item(item) for item in batch]
-    frame = decode(encode_batch(first, encoded))
-    assert frame == Batch(first, batch, b"".join(encoded))
-    assert isinstance(frame, Batch)
-    assert split_items(frame) == encoded
+    octets = b"".join(encoded)
+    assert decode(joined(first, encoded)) == Batch(first, batch, octets)
+    assert decode_items(octets, len(batch)) == batch
+    assert split_items(octets, len(batch)) == encoded
+    assert item_sizes(octets, len(batch)) == list(map(len, encoded))
+
+
+@given(st.lists(texts, max_size=40))
+@example([Text(0, "x")] * 15)
+@example([Text(0, "x")] * 16)
+@example([Text(0, "x")] * 65_535)
+@example([Text(0, "x")] * 65_536)
+def test_many_texts_are_written_like_each(batch: list[Text]) -> None:
+    octets = encode_texts(batch)
+    assert octets == b"".join(map(encode_item, batch))
+    assert len(item_sizes(octets, len(batch))) == len(batch)
+
+
+@pytest.mark.parametrize("chunk", [Chunk(1, 1, b"x"), Chunk(7, 3, b"xyz")])
+def test_a_chunk_knows_its_last_number(chunk: Chunk) -> None:
+    assert chunk.last == chunk[0] + chunk[1] - 1
 
 
 @given(st.binary(max_size=300))
@@ -147,7 +178,7 @@ def test_a_frame_with_wrong_octets_is_a_frame_or_refused(
         except RemoteProtocolError:
             continue
         if isinstance(frame, Batch):
-            assert b"".join(split_items(frame)) == frame.octets
+            assert b"".join(split_items(frame.octets, len(frame.items))) == frame.octets
 
 
 HEAD = b"\x06" + bytes(7) + b"\x01"
@@ -181,7 +212,7 @@ def test_a_field_that_is_nested_without_end_is_malformed() -> None:
     assert refusal(b"\x08\x83" + octets[2:] + b"\xa1x" + b"\x91" * 100_000) is FailCode.MALFORMED
 
 
-@pytest.mark.parametrize("octets", [b"", b"\x00\x80", b"\x09\x80", b"\xff"])
+@pytest.mark.parametrize("octets", [b"", b"\x00\x80", b"\x0b\x80", b"\xff"])
 def test_what_has_no_known_kind_is_malformed(octets: bytes) -> None:
     assert refusal(octets) is FailCode.MALFORMED
 
@@ -213,6 +244,15 @@ def test_a_longer_text_is_too_large_whatever_its_script(text: str) -> None:
     assert refusal(batch_of(1, Text(0, text))) is FailCode.TOO_LARGE
 
 
+@pytest.mark.parametrize("others", [0, 1, 2, 3, 1_000])
+@pytest.mark.parametrize("at", [0, AT_MAX_MS])
+def test_a_text_that_is_too_long_is_found_among_others(others: int, at: int) -> None:
+    short, most, more = (Text(at, "x" * size) for size in (0, TEXT_MAX, TEXT_MAX + 1))
+    assert isinstance(decode(batch_of(1, *[short] * others, most)), Batch)
+    assert refusal(batch_of(1, *[short] * others, more)) is FailCode.TOO_LARGE
+    assert refusal(batch_of(1, more, *[short] * others)) is FailCode.TOO_LARGE
+
+
 def test_a_batch_has_its_limits_to_the_octet() -> None:
     most = [Text(0, "")] * BATCH_ITEMS_MAX
     assert isinstance(decode(batch_of(1, *most)), Batch)
@@ -222,9 +262,9 @@ def test_a_batch_has_its_limits_to_the_octet() -> None:
     rest = BATCH_MAX - len(b"".join(full)) - 6  # three octets before the text's own head of three
     full.append(encode_item(Text(0, "x" * rest)))
     assert len(b"".join(full)) == BATCH_MAX
-    assert isinstance(decode(encode_batch(1, full)), Batch)
+    assert isinstance(decode(joined(1, full)), Batch)
     full[2] = encode_item(Text(0, "x" * (rest + 1)))
-    assert refusal(encode_batch(1, full)) is FailCode.TOO_LARGE
+    assert refusal(joined(1, full)) is FailCode.TOO_LARGE
 
 
 def test_a_frame_has_its_limit_to_the_octet() -> None:
@@ -247,7 +287,7 @@ def test_array_16_is_taken_for_any_count_and_array_32_for_none(batch: list[Text]
 @pytest.mark.parametrize(("count", "head"), [(15, b"\x9f"), (16, b"\xdc\x00\x10")])
 def test_a_batch_is_written_with_the_shorter_head(count: int, head: bytes) -> None:
     item = encode_item(Text(0, "x"))
-    assert encode_batch(1, [item] * count) == HEAD + head + item * count
+    assert joined(1, [item] * count) == HEAD + head + item * count
 
 
 def longer_forms(item: Text) -> st.SearchStrategy[bytes]:
@@ -271,11 +311,11 @@ def longer_forms(item: Text) -> st.SearchStrategy[bytes]:
 @given(texts, st.data())
 def test_items_in_longer_forms_keep_the_octets_that_came(item: Text, data: st.DataObject) -> None:
     encoded = [data.draw(longer_forms(item)), encode_item(item)]
-    frame = decode(encode_batch(1, encoded))
+    frame = decode(joined(1, encoded))
     assert isinstance(frame, Batch)
     assert frame.items == [item, item]
     assert frame.octets == b"".join(encoded)
-    assert split_items(frame) == encoded
+    assert split_items(frame.octets, 2) == encoded
 
 
 @given(texts | byes)
@@ -300,6 +340,17 @@ def _int_size(value: int) -> int:
 
 def _head_size(length: int) -> int:
     return next(size for size, top in ((1, 32), (2, 2**8), (3, 2**16), (5, 2**32)) if length < top)
+
+
+def test_only_a_delivery_says_whether_it_rings() -> None:
+    """So that the hello of a call is the same as before there were deliveries."""
+    hello = Hello((1, 1), ID, "alice", "bob", 1, WINDOW_MIN)
+    octets = encode(hello)
+    assert hello.ring
+    assert b"ring" not in octets
+    delivery = Hello((1, 1), ID, "alice", "bob", 1, WINDOW_MIN, ring=False)
+    assert encode(delivery) == b"\x01\x87" + octets[2:] + b"\xa4ring\xc2"
+    assert decode(b"\x01\x87" + octets[2:] + b"\xa4ring\xc3") == hello
 
 
 def test_the_module_says_nothing_of_order() -> None:

@@ -1,7 +1,7 @@
 """The limits fit one another."""
 
 from landline_protocol import limits
-from landline_protocol.frames import Bye, Text, encode_batch, encode_item
+from landline_protocol.frames import Bye, Chunk, Text, encode_batch, encode_item
 
 LONGEST = len(encode_item(Text(limits.AT_MAX_MS, "x" * limits.TEXT_MAX)))
 LONGEST_BYE = len(
@@ -21,13 +21,17 @@ def test_any_item_fits_into_a_batch() -> None:
 
 
 def test_any_batch_fits_into_a_frame() -> None:
-    head = len(encode_batch(limits.NUMBER_MAX, [b"\xc0"] * limits.BATCH_ITEMS_MAX))
-    assert head - limits.BATCH_ITEMS_MAX + limits.BATCH_MAX <= limits.LINK_FRAME_MAX
+    most = Chunk(limits.NUMBER_MAX, limits.BATCH_ITEMS_MAX, bytes(limits.BATCH_MAX))
+    assert len(encode_batch(most)) <= limits.LINK_FRAME_MAX
 
 
-def test_a_window_of_which_a_quarter_is_held_back_takes_any_item() -> None:
+def test_any_item_is_a_chunk_and_any_chunk_a_batch() -> None:
+    assert max(LONGEST, LONGEST_BYE) == limits.CHUNK_MAX <= limits.BATCH_MAX
+
+
+def test_a_window_of_which_a_quarter_is_held_back_takes_any_chunk() -> None:
     """Else a sender could wait for an update that never comes."""
-    assert max(LONGEST, LONGEST_BYE) < limits.WINDOW_MIN - limits.WINDOW_MIN // 4
+    assert limits.CHUNK_MAX < limits.WINDOW_MIN - limits.WINDOW_MIN // 4
 
 
 def test_windows_and_ports_are_in_order() -> None:
@@ -43,3 +47,10 @@ def test_a_lost_peer_is_noticed_before_its_lease_runs_out() -> None:
     assert limits.HEARTBEAT_INTERVAL_MS < limits.HEARTBEAT_TIMEOUT_MS
     assert limits.HEARTBEAT_TIMEOUT_MS / 1000 < limits.CLAIM_S < limits.LEASE_S
     assert limits.HELLO_DEADLINE_S < limits.DIAL_S < limits.CLAIM_S
+
+
+def test_a_conversation_is_redialled_often_before_it_is_given_up() -> None:
+    assert limits.REDIAL_FIRST_MS < limits.REDIAL_LONGEST_MS
+    assert limits.REDIAL_LONGEST_MS / 1000 <= limits.FAREWELL_S < limits.REDIAL_S
+    assert limits.REDIAL_DIAL_S < limits.FAREWELL_S
+    assert limits.REDIAL_DIAL_S < limits.DIAL_S

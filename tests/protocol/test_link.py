@@ -12,11 +12,14 @@ from landline_protocol.errors import FailCode, LocalProtocolError, RemoteProtoco
 from landline_protocol.frames import (
     Accept,
     Ack,
+    Ask,
+    Chunk,
     Decline,
     Fail,
     Hello,
     Kind,
     Refuse,
+    Stored,
     Text,
     Welcome,
     decode,
@@ -24,7 +27,7 @@ from landline_protocol.frames import (
     encode_batch,
     encode_item,
 )
-from landline_protocol.limits import SAY_MAX, WINDOW
+from landline_protocol.limits import ASKS_MAX, SAY_MAX, WINDOW
 from landline_protocol.link import (
     TABLES,
     Direction,
@@ -43,9 +46,11 @@ FRAMES: dict[Kind, bytes] = {
     Kind.REFUSE: encode(Refuse("wrong-name", "")),
     Kind.ACCEPT: encode(Accept()),
     Kind.DECLINE: encode(Decline("declined", "")),
-    Kind.BATCH: encode_batch(1, [encode_item(Text(0, "hello"))]),
+    Kind.BATCH: encode_batch(Chunk(1, 1, encode_item(Text(0, "hello")))),
     Kind.ACK: encode(Ack(0, 0)),
     Kind.FAIL: encode(Fail("storage", "")),
+    Kind.ASK: encode(Ask(ID)),
+    Kind.STORED: encode(Stored(ID, 3)),
 }
 MOVES: list[Move] = list(product(Direction, Kind))
 Pair = tuple[LinkState, LinkState, tuple[Kind, ...], tuple[Kind, ...]]
@@ -88,6 +93,8 @@ def test_a_table_has_a_row_for_every_state(role: Role) -> None:
 @pytest.mark.parametrize("role", Role)
 def test_every_move_is_in_the_table_or_raises(role: Role, state: LinkState, move: Move) -> None:
     link = link_in(role, state)
+    if (state, move) == (LinkState.OPEN, (REMOTE, Kind.STORED)):
+        link.send(Ask(ID))
     following = TABLES[role][state].get(move)
     if following is not None:
         make(link, move)
@@ -152,6 +159,48 @@ def test_whatever_comes_is_a_frame_or_ends_the_link(role: Role, received: list[b
             return
         assert frame == decode(octets)
         assert link.state is TABLES[role][before][REMOTE, Kind(octets[0])]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_nothing_is_said_while_an_ask_is_unanswered(role: Role) -> None:
+    link = link_in(role, LinkState.OPEN)
+    asked = [bytes((number,)) * 16 for number in (1, 2)]
+    for conversation in asked:
+        assert link.send(Ask(conversation)) == encode(Ask(conversation))
+    for conversation in asked:
+        assert not link.settled
+        with pytest.raises(LocalProtocolError, match="unanswered"):
+            link.forward(FRAMES[Kind.BATCH])
+        link.forward(FRAMES[Kind.ACK])
+        link.send(Stored(ID, 0))
+        assert link.receive(encode(Stored(conversation, 1))) == Stored(conversation, 1)
+    assert link.settled
+    link.forward(FRAMES[Kind.BATCH])
+
+
+@pytest.mark.parametrize("answers", [[], [bytes(16)]], ids=["other", "twice"])
+def test_an_answer_that_nobody_asked_for_is_a_breach(answers: list[bytes]) -> None:
+    link = link_in(Role.CALLER, LinkState.OPEN)
+    link.send(Ask(bytes(16)))
+    for conversation in answers:
+        link.receive(encode(Stored(conversation, 1)))
+    wrong = encode(Stored(answers[0] if answers else ID, 1))
+    with pytest.raises(RemoteProtocolError, match="nobody asked") as caught:
+        link.receive(wrong)
+    assert caught.value.code is FailCode.UNEXPECTED
+    assert link.state is LinkState.ERROR
+    farewell = link.farewell(caught.value.code, "")
+    assert farewell is not None
+    assert farewell[0] == Kind.FAIL
+
+
+def test_no_more_is_asked_on_one_link_than_the_limit() -> None:
+    link = link_in(Role.CALLEE, LinkState.OPEN)
+    for number in range(ASKS_MAX):
+        link.receive(encode(Ask(number.to_bytes(16))))
+    with pytest.raises(RemoteProtocolError, match="asks") as caught:
+        link.receive(FRAMES[Kind.ASK])
+    assert caught.value.code is FailCode.UNEXPECTED
 
 
 def test_a_frame_is_encoded_on_its_way_out() -> None:
