@@ -3,6 +3,7 @@
 Every line says what to do next. What the store refuses is put into words here.
 """
 
+from math import ceil
 from typing import Final
 
 from landline_protocol.errors import ErrorCode
@@ -92,5 +93,12 @@ _WORDS: Final[dict[type[errors.StoreError], tuple[ErrorCode, str, float | None]]
 
 def from_store(error: errors.StoreError) -> Refused | None:
     """Return what a store's exception means to a peer; None if it is our bug."""
+    if isinstance(error, errors.TooManyClaims):
+        return Refused(
+            ErrorCode.THROTTLED,
+            "you called that user several times without getting through;"
+            f" try again in {ceil(error.seconds)} s",
+            error.seconds,
+        )
     words = _WORDS.get(type(error))
     return None if words is None else Refused(*words)

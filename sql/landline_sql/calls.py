@@ -12,12 +12,22 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from landline_protocol.limits import CALL_ID_OCTETS
+from landline_sql import throttle
 from landline_sql.clock import now
 from landline_sql.devices import Session
 from landline_sql.endpoints import Place
-from landline_sql.errors import Engaged, NoCall, Offline, SelfCall, UnknownUser, Unvetted
+from landline_sql.errors import (
+    Engaged,
+    NoCall,
+    Offline,
+    SelfCall,
+    TooManyClaims,
+    UnknownUser,
+    Unvetted,
+)
 from landline_sql.states import CLAIMED, ENGAGED, OFFLINE, free, user_state
 from landline_sql.tables import calls, devices, endpoints, users
+from landline_sql.throttle import Penalty
 
 
 @dataclass(frozen=True)
@@ -123,19 +133,30 @@ _vet = (
 
 
 def claim(
-    connection: Connection, caller: Session, name: str, request_id: bytes, seconds: float
+    connection: Connection,
+    caller: Session,
+    name: str,
+    request_id: bytes,
+    seconds: float,
+    penalty: Penalty,
 ) -> Claim:
     """Claim a waiting endpoint of the user ``name`` for ``seconds``.
 
-    The same request again gets the same claim while it lives.
+    The same request again gets the same claim while it lives. Each claim counts
+    for the penalty until a call of the same two users is vetted.
 
     Raises:
         SelfCall, UnknownUser, Offline, Engaged: there is nothing to claim.
+        TooManyClaims: too many claims were not vetted.
     """
     asked = _asked(connection, caller, name) | {"r": request_id}
     made = connection.execute(_made, asked).first()
     if made is None:
-        _claim_one(connection, asked, seconds)
+        blocked = throttle.blocked(connection, throttle.CLAIM, name, caller.name)
+        if blocked > 0:
+            raise TooManyClaims(blocked)
+        if _claim_one(connection, asked, seconds):
+            throttle.penalise(connection, throttle.CLAIM, name, caller.name, penalty)
         made = connection.execute(_made, asked).first()
     if made is not None:
         return _claimed(made, name)
@@ -162,7 +183,7 @@ def resume(connection: Connection, caller: Session, name: str) -> Claim:
     raise NoCall if held is None and state != OFFLINE else Offline(name)
 
 
-def vet(connection: Connection, device_id: int, key: bytes) -> Caller:
+def vet(connection: Connection, callee: Session, key: bytes) -> Caller:
     """Return who the key that knocks at this device belongs to, and keep the call.
 
     From then on the endpoint's lease keeps it.
@@ -170,13 +191,14 @@ def vet(connection: Connection, device_id: int, key: bytes) -> Caller:
     Raises:
         Unvetted: no device with that key has a live claim on this endpoint.
     """
-    row = connection.execute(_knocking, {"i": device_id, "k": key}).first()
+    row = connection.execute(_knocking, {"i": callee.device_id, "k": key}).first()
     if row is None:
         raise Unvetted
-    call = {"i": device_id, "call": row.id, "until": row.lease_until}
+    call = {"i": callee.device_id, "call": row.id, "until": row.lease_until}
     if not connection.execute(_engage, call).rowcount:
         raise Unvetted  # it ran out a moment ago and another caller has it
-    connection.execute(_vet, call)
+    if connection.execute(_vet, call).rowcount:
+        throttle.forget(connection, throttle.CLAIM, callee.name, row.name)
     return Caller(row.id, row.name)
 
 
@@ -189,14 +211,15 @@ def _asked(connection: Connection, caller: Session, name: str) -> dict[str, obje
     return {"caller": caller.device_id, "u": user.id}
 
 
-def _claim_one(connection: Connection, asked: dict[str, object], seconds: float) -> None:
+def _claim_one(connection: Connection, asked: dict[str, object], seconds: float) -> bool:
     candidates = connection.execute(_free, asked).all()
     row = asked | {"call": secrets.token_bytes(CALL_ID_OCTETS), "claim": seconds}
     for endpoint, callee in candidates:
         row |= {"e": endpoint, "callee": callee}
         if connection.execute(_claim, row).rowcount:
             connection.execute(_insert, row)
-            return
+            return True
+    return False
 
 
 def _claimed(made: Sequence[Any], name: str) -> Claim:

@@ -52,6 +52,14 @@ class Engaged(Refusal):
     """All the user's endpoints are claimed or in a conversation."""
 
 
+class TooManyClaims(Refusal):
+    """The caller claimed this user again and again without coming; ``seconds`` says how long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class NoCall(Refusal):
     """The device is in no call with that user."""
 

@@ -29,6 +29,7 @@ _KEEP_AUDIT_S: Final = 90 * 24 * 3600.0
 
 ACCOUNT_PENALTY: Final = Penalty(5, window=900, first=2, longest=900)
 ADDRESS_PENALTY: Final = Penalty(20, window=900, first=2, longest=60)
+CLAIM_PENALTY: Final = Penalty(3, window=600, first=60, longest=600)
 REGISTER_PENALTY: Final = Penalty(200, window=3600, first=3600, longest=3600, sliding=False)
 
 
@@ -38,7 +39,8 @@ class Rules:
 
     ``ports`` is what users are assigned from. The penalties are for failed
     logins of one account from one address, for failed logins of all accounts
-    from one address, and for registrations from one address.
+    from one address, for registrations from one address, and for claims of one
+    caller for one callee that were not vetted.
     """
 
     lease: float = LEASE_S
@@ -48,6 +50,7 @@ class Rules:
     account_penalty: Penalty = ACCOUNT_PENALTY
     address_penalty: Penalty = ADDRESS_PENALTY
     register_penalty: Penalty = REGISTER_PENALTY
+    claim_penalty: Penalty = CLAIM_PENALTY
 
 
 class Store:
@@ -231,12 +234,15 @@ class Store:
         """Claim an endpoint at which the user ``name`` waits.
 
         Raises:
-            NotLoggedIn, SelfCall, UnknownUser, Offline, Engaged
+            NotLoggedIn, SelfCall, UnknownUser, TooManyClaims, Offline, Engaged
         """
 
         def work(connection: Connection) -> Claim:
             caller = devices.session(connection, device)
-            return calls.claim(connection, caller, name, request_id, self.rules.claim)
+            rules = self.rules
+            return calls.claim(
+                connection, caller, name, request_id, rules.claim, rules.claim_penalty
+            )
 
         return self.database.write(work)
 
@@ -256,8 +262,7 @@ class Store:
         """
 
         def work(connection: Connection) -> Caller:
-            mine = devices.session(connection, device).device_id
-            return calls.vet(connection, mine, key)
+            return calls.vet(connection, devices.session(connection, device), key)
 
         return self.database.write(work)
 

@@ -25,6 +25,8 @@ from landline_sql.tables import throttle
 
 LOGIN: Final = "login"
 REGISTER: Final = "register"
+# The account is the callee, the address the caller: both are user names.
+CLAIM: Final = "claim"
 WHOLE_ADDRESS: Final = ""
 
 

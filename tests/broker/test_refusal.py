@@ -7,7 +7,10 @@ import pytest
 from landline_broker.refusal import from_store
 from landline_sql import errors
 
-REFUSALS = [*errors.Refusal.__subclasses__(), errors.Unavailable]
+REFUSALS = [
+    *(kind for kind in errors.Refusal.__subclasses__() if kind is not errors.TooManyClaims),
+    errors.Unavailable,
+]
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda kind: kind.__name__)
@@ -19,6 +22,13 @@ def test_a_refusal_is_put_into_words(refusal: type[errors.StoreError]) -> None:
     assert "hidden" not in problem.say
     assert "\n" not in problem.say
     assert (problem.retry_after is not None) == (refusal is errors.Unavailable)
+
+
+def test_who_claimed_too_often_is_told_for_how_long_to_wait() -> None:
+    refused = from_store(errors.TooManyClaims(59.2))
+    assert refused is not None
+    assert (refused.code, refused.retry_after) == ("throttled", 59.2)
+    assert "60 s" in refused.say
 
 
 def test_anything_else_is_our_bug() -> None:

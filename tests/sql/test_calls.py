@@ -15,9 +15,11 @@ from landline_sql.errors import (
     NotLoggedIn,
     Offline,
     SelfCall,
+    TooManyClaims,
     UnknownUser,
     Unvetted,
 )
+from landline_sql.throttle import Penalty
 from tests.sql.conftest import ADDRESS, join, key, rid
 from tests.support.waiting import wait_until
 
@@ -296,3 +298,65 @@ def test_a_callee_whose_lease_ran_out_is_offline_until_it_renews(
         store.resume(key("bob"), "alice")
     store_with(lease=60.0).renew(key("alice"), engaged=True, seen="")
     assert store.resume(key("bob"), "alice").call == claim.call
+
+
+# Callers that claim and do not come.
+
+
+def lapse(store: Store, caller: str) -> None:
+    store.claim(key(caller), "alice", rid())
+    wait_until(lambda: store.who(key("carol"), "alice").state == "waiting", "the claim's end")
+
+
+def test_who_claims_again_and_again_unvetted_is_throttled_for_this_callee(
+    store_with: Callable[..., Store],
+) -> None:
+    store = store_with(claim=0.1)
+    waiting(store, "alice", "bob", "carol")
+    bob = store.credentials("bob")
+    assert bob is not None
+    for _ in range(3):
+        lapse(store, "bob")
+        store.logout(key("bob"), ADDRESS)
+        store.login(bob.user, key("bob"), ADDRESS)
+        store.publish(key("alice"), HERE, rid())
+    with pytest.raises(TooManyClaims) as caught:
+        store.claim(key("bob"), "alice", rid())
+    assert 50 < caught.value.seconds <= 60
+    store.publish(key("carol"), Place("192.0.2.9", 20_001), rid())
+    assert store.claim(key("bob"), "carol", rid()).name == "carol"
+    assert store.claim(key("carol"), "alice", rid()).name == "alice"
+
+
+def test_the_third_claim_is_given_again_to_its_own_request_and_may_be_vetted(
+    store_with: Callable[..., Store],
+) -> None:
+    store = store_with(claim=0.1)
+    waiting(store, "alice", "bob", "carol")
+    lapse(store, "bob")
+    lapse(store, "bob")
+    patient, request = store_with(), rid()
+    claim = patient.claim(key("bob"), "alice", request)
+    assert patient.claim(key("bob"), "alice", request).call == claim.call
+    assert patient.vet(key("alice"), key("bob")).call == claim.call
+    store.publish(key("alice"), HERE, rid())
+    assert patient.claim(key("bob"), "alice", rid()).call != claim.call
+
+
+def test_a_throttled_caller_may_call_after_the_time_that_was_said(
+    store_with: Callable[..., Store],
+) -> None:
+    store = store_with(claim=0.1, claim_penalty=Penalty(1, window=600, first=0.5, longest=0.5))
+    waiting(store, "alice", "bob", "carol")
+    lapse(store, "bob")
+    with pytest.raises(TooManyClaims):
+        store.claim(key("bob"), "alice", rid())
+
+    def through() -> bool:
+        try:
+            store.claim(key("bob"), "alice", rid())
+        except TooManyClaims:
+            return False
+        return True
+
+    wait_until(through, "the end of the penalty")
