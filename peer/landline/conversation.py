@@ -1,10 +1,9 @@
 """A conversation, as an application holds it: send, read events, say bye.
 
-The public face of one link. Any thread may ``send``; one thread reads. It
+The public face of one line. Any thread may ``send``; one thread reads. It
 knows no sockets and no frames.
 """
 
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -13,16 +12,23 @@ from typing import Self
 
 from landline.deadline import Deadline
 from landline.errors import ConversationBroken, InvalidInput, LandlineError
-from landline.events import Delivered, Ended, Event, Message, SaidBye
-from landline.line import Arrived, Over, Read, Say, SayBye, weight
-from landline.link import Link
+from landline.events import (
+    Delivered,
+    Ended,
+    Event,
+    Message,
+    Reconnected,
+    Reconnecting,
+    SaidBye,
+)
+from landline.letters import Arrived, Over, Read
+from landline.line import Line
 from landline_protocol.conversation import UnfitText, check_text
+from landline_protocol.frames import Text
 from landline_protocol.limits import WINDOW
 
 LINGER_S = 10.0
 """How long leaving the ``with`` block waits for the other's bye."""
-
-_ENDED = "the conversation has ended; nothing was sent"
 
 
 class Conversation:
@@ -32,13 +38,10 @@ class Conversation:
     seconds for the other's.
     """
 
-    def __init__(self, link: Link, me: str, other: str) -> None:
+    def __init__(self, line: Line, me: str, other: str) -> None:
         self.me = me
         self.other = other
-        self._link = link
-        self._saying = threading.Lock()
-        self._said = 0
-        self._said_bye = False
+        self._line = line
         self._unread: deque[Event] = deque()
         self._unread_octets = 0
         self._ended = False
@@ -46,9 +49,9 @@ class Conversation:
     def send(self, text: str) -> int:
         """Say ``text`` (at most 65,536 octets of UTF-8) and return its number.
 
-        Messages are numbered 1, 2, 3 … in each direction; ``Delivered`` names
-        the number up to which the other side has stored them. Waits while
-        more than four million characters wait for the wire.
+        What is said here is numbered 1, 2, 3 …; ``Delivered`` names the number
+        up to which the other side has stored it. Waits while more than four
+        million characters wait for the wire, also while the connection is lost.
 
         Raises:
             InvalidInput: the text is too long or not Unicode; nothing was sent.
@@ -58,31 +61,21 @@ class Conversation:
             check_text(text)
         except UnfitText as error:
             raise InvalidInput(f"{error}; nothing was sent") from None
-        room, size = self._link.room, weight(text)
-        if not room.take(size):
-            raise ConversationBroken(_ENDED)
-        with self._saying:
-            if self._said_bye:
-                room.give(size)
-                raise ConversationBroken("you have said bye; nothing was sent")
-            if not room.post(Say(text, _now_ms())):
-                raise ConversationBroken(_ENDED)
-            self._said += 1
-            return self._said
+        return self._line.room.put(Text(_now_ms(), text))
 
     def bye(self) -> None:
         """Say that this side has said all; the other's words still come. Idempotent."""
-        with self._saying:
-            if not self._said_bye:
-                self._said_bye = True
-                self._link.mailbox.put(SayBye(_now_ms()))
+        self._line.room.put_bye(_now_ms())
 
     def events(self) -> Iterator[Event]:
         """Yield what happens, until ``Ended``.
 
+        A broken connection is replaced, told by ``Reconnecting`` and ``Reconnected``.
+
         Raises:
             ConversationBroken: it broke off; ``unconfirmed`` says how many
                 messages from here may not have arrived.
+            RecordsDiffer: the two sides do not hold the same.
             LandlineError: the journal cannot be written any more.
         """
         while (event := self.next_event()) is not None:
@@ -94,11 +87,11 @@ class Conversation:
         Raises: as ``events``.
         """
         while not self._unread:
-            notice = self._link.next(seconds)
+            notice = self._line.next(seconds)
             if isinstance(notice, Arrived):
                 self._unread.extend(notice.events)
                 self._unread_octets += notice.octets
-            elif isinstance(notice, Delivered | Ended):
+            elif isinstance(notice, Delivered | Ended | Reconnecting | Reconnected):
                 return notice
             elif isinstance(notice, Over):
                 self._ended = True
@@ -132,7 +125,7 @@ class Conversation:
         try:
             self._read_on(Deadline(linger))
         finally:
-            self._link.stop()
+            self._line.stop()
         try:
             self._read_on(Deadline(None))
         except ConversationBroken as broken:
@@ -142,7 +135,7 @@ class Conversation:
     def hang_up(self) -> None:
         """End at once, without a bye. The history keeps what was said."""
         self._ended = True
-        self._link.stop()
+        self._line.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -170,7 +163,7 @@ class Conversation:
     def _read(self) -> None:
         # Told in lumps: each letter wakes the sender.
         if self._unread_octets >= WINDOW // 8:
-            self._link.mailbox.put(Read(self._unread_octets))
+            self._line.mailbox.put(Read(self._unread_octets))
             self._unread_octets = 0
 
 

@@ -20,6 +20,7 @@ from landline_protocol.errors import ErrorCode
 #  ├─ BrokerFailed                 1
 #  │   ├─ NameTaken, PortTaken, NotWaiting
 #  ├─ Declined                     6
+#  ├─ RecordsDiffer                1
 #  └─ ConversationBroken           7
 #      └─ ConnectionLost           7
 
@@ -122,6 +123,16 @@ class Declined(LandlineError):
     """The other did not take the call."""
 
     exit_status = 6
+
+
+class RecordsDiffer(LandlineError):
+    """The two sides do not hold the same conversation: an error of a program or a disk."""
+
+    def __init__(self, other: str) -> None:
+        super().__init__(
+            f"THE RECORDS DIFFER: what {other} holds of this conversation is not what is held"
+            " here; do not rely on it, and compare both histories"
+        )
 
 
 class ConversationBroken(LandlineError):

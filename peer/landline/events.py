@@ -51,7 +51,19 @@ class Ended(Struct, frozen=True):
     heard: int
 
 
-Event = Message | Delivered | SaidBye | Ended
+class Reconnecting(Struct, frozen=True):
+    """The connection was lost; what is said is kept until there is another."""
+
+    name: str
+
+
+class Reconnected(Struct, frozen=True):
+    """The connection is back; nothing was lost."""
+
+    name: str
+
+
+Event = Message | Delivered | SaidBye | Ended | Reconnecting | Reconnected
 
 
 class EndpointReceived(Struct, frozen=True):

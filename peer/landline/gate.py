@@ -2,8 +2,9 @@
 
 One thread owns the ZAP handler of the peer's context and a broker client. It
 publishes the endpoint, renews the lease, and lets in only those whom the
-broker vets. While a conversation is on it lets nobody in, and its connection
-to the broker is open only for the moment of a renewal.
+broker vets, and those whose conversation can go on. While a conversation is on
+it lets in only whoever holds it, should the link break, and its connection to
+the broker is open only for the moment of a renewal.
 """
 
 import socket
@@ -17,6 +18,7 @@ import zmq
 
 from landline.client import BrokerClient
 from landline.deadline import Deadline
+from landline.ends import Knocker
 from landline.errors import BrokerUnreachable, ConversationBroken, LandlineError, NotWaiting
 from landline.home import DeviceKey
 from landline.pair import ZAP_DOMAIN
@@ -43,17 +45,24 @@ are refused."""
 
 @dataclass(frozen=True)
 class _Order:
-    """Something the application wants of the gate's thread."""
+    """Something the application wants of the gate's thread.
 
-    port: int | None
+    To wait at ``port`` and let those back in who are ``expected``, or to be
+    engaged by ``guest``, or nothing.
+    """
+
+    port: int | None = None
+    expected: tuple[Knocker, ...] = ()
+    guest: Knocker | None = None
     answer: "Future[None]" = field(default_factory=Future)
 
 
 class Gate(threading.Thread):
     """Stands at the endpoint of a waiting peer.
 
-    ``notice`` takes lines for the user. ``on_end`` is called in the gate's
-    thread when it ends, asked or not: what is ordered then raises.
+    ``notice`` takes lines for the user; ``blocked`` says of a user whether
+    they are let in. ``on_end`` is called in the gate's thread when it ends,
+    asked or not: what is ordered then raises.
     """
 
     def __init__(
@@ -63,17 +72,20 @@ class Gate(threading.Thread):
         key: DeviceKey,
         host: str,
         notice: Callable[[str], None],
+        blocked: Callable[[str], bool],
     ) -> None:
         super().__init__(name="landline-gate")
         self._context = context
         self._client = BrokerClient(context, invite, key)
         self._host = host
         self._notice = notice
+        self._blocked = blocked
         self._orders: deque[_Order | None] = deque()
         self._ordering = threading.Lock()
         self._ended: LandlineError | None = None
-        self._open = False
         self._port: int | None = None
+        self._expected: tuple[Knocker, ...] = ()
+        self._guest: Knocker | None = None
         self._renewal = Deadline(None)
         self._cut_off = False
         self._published = False
@@ -94,7 +106,7 @@ class Gate(threading.Thread):
             self._ear.close()
             raise
         try:
-            self._order(_Order(None))
+            self._order(_Order())
         except BaseException:
             self.stop()
             raise
@@ -105,17 +117,19 @@ class Gate(threading.Thread):
             if self._ended is not None:
                 raise self._ended
 
-    def publish(self, port: int) -> None:
+    def publish(self, port: int, expected: tuple[Knocker, ...] = ()) -> None:
         """Tell the broker that callers find us at ``port``, and open the gate.
+
+        Those who are ``expected`` are let in without the broker.
 
         Raises:
             LandlineError: the broker cannot be reached, or says no.
         """
-        self._order(_Order(port))
+        self._order(_Order(port, expected))
 
-    def engage(self) -> None:
-        """Let nobody in any more, and close the connection to the broker."""
-        self._order(_Order(None))
+    def engage(self, guest: Knocker) -> None:
+        """Let nobody in but ``guest``, and close the connection to the broker."""
+        self._order(_Order(guest=guest))
 
     def stop(self) -> None:
         """Take the endpoint back and end. May be called again."""
@@ -184,9 +198,9 @@ class Gate(threading.Thread):
     def _carry_out(self, order: _Order) -> None:
         try:
             if order.port is not None:
-                self._publish(order.port)
-            elif self._port is not None:
-                self._open = False
+                self._publish(order.port, order.expected)
+            elif order.guest is not None:
+                self._guest = order.guest
                 self._renew()
             order.answer.set_result(None)
         except BaseException as error:
@@ -194,10 +208,16 @@ class Gate(threading.Thread):
             if not isinstance(error, LandlineError):
                 raise
 
-    def _publish(self, port: int) -> None:
+    @property
+    def _open(self) -> bool:
+        """Whether callers may come in."""
+        return self._port is not None and self._guest is None
+
+    def _publish(self, port: int, expected: tuple[Knocker, ...]) -> None:
         first = self._port is None
         self._port = port
-        self._open = True
+        self._expected = expected
+        self._guest = None
         self._published = False
         try:
             self._extend(self._waited())
@@ -261,28 +281,34 @@ class Gate(threading.Thread):
     # -- knocks ----------------------------------------------------------------
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
-        """Answer one request of the ZAP (RFC 27): 200 with the caller's name, or 400."""
-        name = None
+        """Answer one request of the ZAP (RFC 27): 200 with who knocks, or 400."""
+        knocker = None
         if len(request) == 7:
             _, _, domain, address, _, mechanism, key = request
             if (domain, mechanism, len(key)) == (ZAP_DOMAIN, b"CURVE", KEY_OCTETS):
-                name = self._vet(key, address)
-        status = (b"400", b"refused", b"") if name is None else (b"200", b"", name.encode())
+                knocker = self._known(key) or self._vetted(key, address)
+        status = (b"400", b"refused", b"") if knocker is None else (b"200", b"", knocker.user_id)
         return [b"1.0", request[1] if len(request) > 1 else b"", *status, b""]
 
-    def _vet(self, key: bytes, address: bytes) -> str | None:
+    def _known(self, key: bytes) -> Knocker | None:
+        """Return whose conversation is on, or can go on, if it is their key."""
+        known = self._expected if self._open else (self._guest,)
+        return next((each for each in known if each is not None and each.key == key), None)
+
+    def _vetted(self, key: bytes, address: bytes) -> Knocker | None:
         if not self._open or not self._purse.spend(address):
             return None
         try:
             name = self._client.ask(Vet(key), Vetted, seconds=VET_S).name
+            self._purse.give_back(address)
+            blocked = self._blocked(name)
         except LandlineError:
             return None
-        self._purse.give_back(address)
         if self._published:
             # Engaged from now on; unless the caller comes in, wait anew.
             self._published = False
-            self._renewal = Deadline(DIAL_S)
-        return name
+            self._renewal = Deadline(0.0 if blocked else DIAL_S)
+        return None if blocked else Knocker(name, key)
 
 
 def _nothing() -> None:

@@ -1,165 +1,129 @@
-"""What the threads of one link say to each other.
+"""One line of this peer: its two threads, started and stopped together.
 
-The letters that go into the sender's mailbox, the notices that go to the
-application's thread, and the room that makes ``send`` wait. It starts nothing
-and owns no socket.
+Owns the mailbox, the notices and the journal's connection on behalf of the
+threads. It sees no frame and decides nothing about the conversation.
 """
 
-import threading
-from queue import SimpleQueue
+import itertools
+from queue import Empty, SimpleQueue
+from typing import TypeVar
 
-from msgspec import Struct
+import zmq
 
+from landline.deadline import Deadline
+from landline.ends import Dial, Engagements, Listen
 from landline.errors import LandlineError
-from landline.events import Connected, Delivered, Ended, Event
-from landline_protocol.frames import Ack, ControlFrame, Hello, Item
-from landline_protocol.link import Role
+from landline.home import DeviceKey
+from landline.journal import Journal
+from landline.letters import Bound, HangUp, LineGone, Mailbox, Notice, Notices, Over, Room
+from landline.receiver import Receiver
+from landline.sender import Sender
 
-TEXT_ROOM = 64
-"""What a text takes besides its characters."""
-HANG_UP = b""
-"""What the sender tells the receiver when the link is to end."""
+ROOM = 4 * 1_048_576
+"""How many characters may wait for the wire before ``send`` waits."""
+JOIN_S = 5.0
+"""How long a line may take to end when it is told to."""
 
+_serial = itertools.count(1)
 
-class Say(Struct, frozen=True, gc=False):
-    """Application to sender: send this text."""
-
-    text: str
-    at_ms: int
-
-
-class SayBye(Struct, frozen=True):
-    """Application to sender: this side has said all."""
-
-    at_ms: int
+N = TypeVar("N", bound=Notice)
 
 
-class Read(Struct, frozen=True):
-    """Application to sender: so many octets of items have been read."""
+class Line:
+    """A call and the conversation that it becomes, seen from the application's thread.
 
-    octets: int
-
-
-class Control(Struct, frozen=True):
-    """Application to sender: pass this frame on to the receiver."""
-
-    frame: ControlFrame
-
-
-class HangUp(Struct, frozen=True):
-    """Application to sender: end the link, whatever is still to be said."""
-
-
-class Opened(Struct, frozen=True):
-    """Receiver to sender and to application: the conversation begins."""
-
-    conversation: bytes
-    other: str
-    role: Role
-    window: int
-
-
-class Heard(Struct, frozen=True):
-    """Receiver to sender: these items came; ``upto`` is the number of the last."""
-
-    items: list[Item]
-    upto: int
-    octets: int
-    digest: bytes
-
-
-class Acked(Struct, frozen=True):
-    """Receiver to sender: the other side acknowledges."""
-
-    ack: Ack
-
-
-class LinkGone(Struct, frozen=True):
-    """Receiver to sender: the link is over, and why."""
-
-    error: LandlineError | None
-
-
-class Bound(Struct, frozen=True):
-    """Receiver to application: the PAIR listens on ``port``."""
-
-    port: int
-
-
-class Knocked(Struct, frozen=True):
-    """Receiver to application: a vetted caller is there, and it rings."""
-
-    hello: Hello
-
-
-class Rang(Struct, frozen=True):
-    """Receiver to application: it rings at the callee's."""
-
-
-class Arrived(Struct, frozen=True):
-    """Receiver to application: the events of one batch, which has so many ``octets``."""
-
-    events: list[Event]
-    octets: int
-
-
-class Over(Struct, frozen=True):
-    """Sender to application: nothing comes any more; ``error`` says why, if it broke."""
-
-    error: LandlineError | None
-
-
-Letter = Say | SayBye | Read | Control | HangUp | Opened | Heard | Acked | LinkGone
-Notice = Bound | Connected | Knocked | Rang | Opened | Arrived | Delivered | Ended | Over
-
-Mailbox = SimpleQueue[Letter]
-Notices = SimpleQueue[Notice]
-
-
-def weight(text: str) -> int:
-    """Return how much room a text takes: none is for nothing, not even an empty one."""
-    return len(text) + TEXT_ROOM
-
-
-class Room:
-    """Bounds what is accepted and not yet on the wire, in characters.
-
-    The one thing that the application's threads and the sender share, under
-    its own lock. The way into the mailbox leads through it, so that nothing
-    that is said gets lost behind the sender's last look.
+    The journal is the line's from the first moment, and is closed with it.
     """
 
-    def __init__(self, most: int, mailbox: Mailbox) -> None:
-        self._most = most
-        self._mailbox = mailbox
-        self._used = 0
-        self._closed = False
-        self._changed = threading.Condition()
+    def __init__(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        key: DeviceKey,
+        end: Dial | Listen,
+        journal: Journal,
+        engagements: Engagements,
+    ) -> None:
+        self.mailbox: Mailbox = SimpleQueue()
+        self.room = Room(ROOM, self.mailbox)
+        self._journal = journal
+        self._notices: Notices = SimpleQueue()
+        self._over: Over | None = None
+        control = f"inproc://landline-line-{next(_serial)}"
+        self._sender = Sender(
+            context, journal, engagements, control, self.mailbox, self._notices, self.room
+        )
+        self._receiver = Receiver(
+            context, key, end, engagements, control, self.mailbox, self._notices
+        )
+        self._start()
 
-    def take(self, size: int) -> bool:
-        """Wait until there is room, then take it; false when the link has ended."""
-        with self._changed:
-            while self._used > self._most and not self._closed:
-                self._changed.wait()
-            self._used += size
-            return not self._closed
+    @property
+    def ended(self) -> bool:
+        """Whether both threads are done; notices may still wait to be read."""
+        return not (self._sender.is_alive() or self._receiver.is_alive())
 
-    def post(self, letter: Say) -> bool:
-        """Put a letter into the mailbox; false when the link has ended."""
-        with self._changed:
-            if not self._closed:
-                self._mailbox.put(letter)
-            return not self._closed
+    def next(self, seconds: float | None = None) -> Notice | None:
+        """Return the next notice, or ``None`` when ``seconds`` have passed.
 
-    def give(self, size: int) -> None:
-        """Give room back."""
-        with self._changed:
-            self._used -= size
-            if self._used <= self._most:
-                self._changed.notify_all()
+        After ``Over`` it returns ``Over`` for ever.
+        """
+        if self._over is not None:
+            return self._over
+        try:
+            notice = self._notices.get(timeout=seconds)
+        except Empty:
+            return None
+        if type(notice) is Over:
+            self._over = notice
+            # For another thread that may be waiting here, too.
+            self._notices.put(notice)
+            # It is the threads' last word; who has read it finds them done.
+            self.join(Deadline(JOIN_S))
+        return notice
 
-    def close(self) -> None:
-        """Wake whoever waits: nothing is sent any more."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+    def expect(self, kind: type[N]) -> N:
+        """Return the next notice, which is a ``kind``.
+
+        Raises:
+            LandlineError: the line ended instead.
+        """
+        notice = self.next()
+        if isinstance(notice, kind):
+            return notice
+        if isinstance(notice, Over) and notice.error is not None:
+            raise notice.error
+        raise LandlineError(f"the line said {type(notice).__name__}, not {kind.__name__}")
+
+    def join(self, deadline: Deadline) -> bool:
+        """Wait until both threads are done; false when the deadline comes first."""
+        for thread in (self._sender, self._receiver):
+            if thread.ident is not None:
+                thread.join(deadline.remaining())
+        return self.ended
+
+    def stop(self) -> None:
+        """End the line now, whatever was still to be said. May be called again."""
+        self.mailbox.put(HangUp())
+        self.join(Deadline(JOIN_S))
+
+    def _start(self) -> None:
+        # The receiver connects to what the sender has bound, and nothing may
+        # be handed over before it has.
+        try:
+            self._sender.start()
+            self._sender.ready.wait()
+            if not self._sender.bound:
+                self.expect(Bound)
+            self._receiver.start()
+            self._receiver.ready.wait()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        """Undo a start that did not come to its end."""
+        if self._sender.ident is None:
+            self._journal.close()
+        if self._receiver.ident is None:
+            self.mailbox.put(LineGone(None))
+        self.stop()

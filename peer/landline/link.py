@@ -1,38 +1,44 @@
-"""One link of this peer: its two threads, started and stopped together.
+"""The life of one PAIR socket: frames out, frames in, and what its monitor says.
 
-Owns the mailbox, the notices and the journal's connection on behalf of the
-threads. It sees no frame and decides nothing about the conversation.
+Belongs to the receiver's thread. It keeps to the link's table and knows who
+knocked; what a frame means for the conversation is decided elsewhere.
 """
 
-import itertools
-from queue import Empty, SimpleQueue
-from typing import TypeVar
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from enum import Enum, auto
 
 import zmq
 
-from landline.deadline import Deadline
-from landline.ends import Dial, Listen
-from landline.errors import LandlineError
+from landline.ends import Address, Dial, Knocker, Listen
 from landline.home import DeviceKey
-from landline.journal import Journal
-from landline.line import Bound, HangUp, LinkGone, Mailbox, Notice, Notices, Over, Room
-from landline.receiver import Receiver
-from landline.sender import Sender
+from landline.monitor import MonitorEvent
+from landline.pair import Pair, addresses
+from landline_protocol.errors import FailCode, RemoteProtocolError
+from landline_protocol.frames import ControlFrame, Frame
+from landline_protocol.link import Link as Machine
+from landline_protocol.link import LinkState
 
-ROOM = 4 * 1_048_576
-"""How many characters may wait for the wire before ``send`` waits."""
-JOIN_S = 5.0
-"""How long a link may take to end when it is told to."""
 
-_serial = itertools.count(1)
+class Happening(Enum):
+    """What the monitor tells of a link."""
 
-N = TypeVar("N", bound=Notice)
+    CONNECTED = auto()
+    """The handshake is done; at a callee it may be somebody's second one."""
+    REFUSED = auto()
+    """The other side's gate lets nobody with this key in."""
+    UNREACHABLE = auto()
+    """Nobody answers, or nobody who speaks ZMTP with the right key."""
+    LOST = auto()
+    """The connection was there and has gone."""
 
 
 class Link:
-    """The life of one PAIR socket, seen from the application's thread.
+    """One PAIR socket; ``sockets`` closes it.
 
-    The journal is the link's from the first moment, and is closed with it.
+    Raises:
+        zmq.ZMQError: the context has ended.
     """
 
     def __init__(
@@ -40,85 +46,133 @@ class Link:
         context: "zmq.Context[zmq.Socket[bytes]]",
         key: DeviceKey,
         end: Dial | Listen,
-        journal: Journal,
+        sockets: ExitStack,
     ) -> None:
-        self.mailbox: Mailbox = SimpleQueue()
-        self.room = Room(ROOM, self.mailbox)
-        self._journal = journal
-        self._notices: Notices = SimpleQueue()
-        self._over: Over | None = None
-        control = f"inproc://landline-link-{next(_serial)}"
-        self._sender = Sender(context, journal, control, self.mailbox, self._notices, self.room)
-        self._receiver = Receiver(context, key, end, control, self.mailbox, self._notices)
-        self._start()
+        self._end = end
+        self._machine = Machine(end.role)
+        self._pair = Pair(context, key, sockets)
+        self.socket = self._pair.socket
+        self.monitor = self._pair.monitor
+        self.knocker = Knocker("", b"")
+        self.here = self.there = "?"
+        self._unsent: deque[bytes] = deque()
+        self._greeted = False
+        self._connections: set[int] = set()
+        self._connection: int | None = None
 
     @property
-    def ended(self) -> bool:
-        """Whether both threads are done; notices may still wait to be read."""
-        return not (self._sender.is_alive() or self._receiver.is_alive())
+    def state(self) -> LinkState:
+        """Where the link stands in its table."""
+        return self._machine.state
 
-    def next(self, seconds: float | None = None) -> Notice | None:
-        """Return the next notice, or ``None`` when ``seconds`` have passed.
+    @property
+    def stuck(self) -> bool:
+        """Whether frames wait for the transport."""
+        return bool(self._unsent)
 
-        After ``Over`` it returns ``Over`` for ever.
-        """
-        if self._over is not None:
-            return self._over
-        try:
-            notice = self._notices.get(timeout=seconds)
-        except Empty:
-            return None
-        if type(notice) is Over:
-            self._over = notice
-            # For another thread that may be waiting here, too.
-            self._notices.put(notice)
-            # It is the threads' last word; who has read it finds them done.
-            self.join(Deadline(JOIN_S))
-        return notice
+    def connect(self, address: Address, key: bytes) -> bool:
+        """Set out for the callee; false when its address is none that libzmq takes."""
+        return self._pair.connect(address, key)
 
-    def expect(self, kind: type[N]) -> N:
-        """Return the next notice, which is a ``kind``.
+    def bind(self, port: int) -> bool:
+        """Listen on ``port``; false when it is taken."""
+        return self._pair.bind(port)
+
+    def bind_any(self, port: int) -> int:
+        """Listen on ``port``, or on any when it is taken, and return which.
 
         Raises:
-            LandlineError: the link ended instead.
+            HomeUnusable: no port can be listened on.
         """
-        notice = self.next()
-        if isinstance(notice, kind):
-            return notice
-        if isinstance(notice, Over) and notice.error is not None:
-            raise notice.error
-        raise LandlineError(f"the link said {type(notice).__name__}, not {kind.__name__}")
+        return self._pair.bind_any(port)
 
-    def join(self, deadline: Deadline) -> bool:
-        """Wait until both threads are done; false when the deadline comes first."""
-        for thread in (self._sender, self._receiver):
-            if thread.ident is not None:
-                thread.join(deadline.remaining())
-        return self.ended
+    # -- frames --------------------------------------------------------------
 
-    def stop(self) -> None:
-        """End the link now, whatever was still to be said. May be called again."""
-        self.mailbox.put(HangUp())
-        self.join(Deadline(JOIN_S))
+    def receive(self) -> Frame | None:
+        """Return the next frame that has come; ``None`` when there is none.
 
-    def _start(self) -> None:
-        # The receiver connects to what the sender has bound, and nothing may
-        # be handed over before it has.
+        Raises:
+            RemoteProtocolError: it may not come now, or is malformed.
+        """
         try:
-            self._sender.start()
-            self._sender.ready.wait()
-            if not self._sender.bound:
-                self.expect(Bound)
-            self._receiver.start()
-            self._receiver.ready.wait()
-        except BaseException:
-            self._abandon()
-            raise
+            part = self.socket.recv(zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return None
+        if part.more:
+            raise RemoteProtocolError(FailCode.MALFORMED, "a frame has one part")
+        if not self._greeted:
+            self._note_knocker(part)
+        return self._machine.receive(part.bytes)
 
-    def _abandon(self) -> None:
-        """Undo a start that did not come to its end."""
-        if self._sender.ident is None:
-            self._journal.close()
-        if self._receiver.ident is None:
-            self.mailbox.put(LinkGone(None))
-        self.stop()
+    def send(self, frame: ControlFrame) -> None:
+        """Send a frame, at once or as soon as the transport takes it."""
+        self._put(self._machine.send(frame))
+
+    def forward(self, octets: bytes) -> None:
+        """Send an encoded frame."""
+        self._put(self._machine.forward(octets))
+
+    def farewell(self, error: RemoteProtocolError) -> None:
+        """Tell the other side what it did wrong, as far as it can be told."""
+        octets = self._machine.farewell(error.code, str(error))
+        if octets is not None:
+            self._put(octets)
+
+    def flush(self) -> None:
+        """Give the transport what it takes."""
+        try:
+            while self._unsent:
+                self.socket.send(self._unsent[0], zmq.NOBLOCK)
+                self._unsent.popleft()
+        except zmq.Again:
+            return
+
+    def _put(self, octets: bytes) -> None:
+        self._unsent.append(octets)
+        self.flush()
+
+    def _note_knocker(self, first: zmq.Frame) -> None:
+        """Keep who sent the first frame, by the gate's word, and on which connection."""
+        self._greeted = True
+        if isinstance(self._end, Listen):
+            self.knocker = Knocker.parse(str(first.get("User-Id")))
+            self._connection = int(first.get(zmq.SRCFD))
+
+    # -- what the monitor says -----------------------------------------------
+
+    def happenings(self) -> Iterator[Happening]:
+        """Yield what has happened to the connection since the last time."""
+        for event in self._pair.events():
+            happening = (
+                self._of_caller(event) if isinstance(self._end, Dial) else self._of_callee(event)
+            )
+            if happening is not None:
+                yield happening
+        # Strangers come and go on the same port, and a descriptor is used again:
+        # only that the caller's is open now tells.
+        if self._connection is not None and self._connection not in self._connections:
+            yield Happening.LOST
+
+    def _of_caller(self, event: MonitorEvent) -> Happening | None:
+        match event.event:
+            case zmq.EVENT_CONNECTED:
+                self.here, self.there = addresses(event.value)
+                return None
+            case zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                return Happening.CONNECTED
+            case zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                return Happening.REFUSED
+            case zmq.EVENT_DISCONNECTED if self.state is not LinkState.START:
+                return Happening.LOST
+            case _:
+                return Happening.UNREACHABLE
+
+    def _of_callee(self, event: MonitorEvent) -> Happening | None:
+        match event.event:
+            case zmq.EVENT_ACCEPTED:
+                self._connections.add(event.value)
+            case zmq.EVENT_DISCONNECTED:
+                self._connections.discard(event.value)
+            case zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                return Happening.CONNECTED
+        return None

@@ -14,7 +14,7 @@ import zmq
 
 from landline import monitor
 from landline.deadline import Deadline
-from landline.ends import Dial
+from landline.ends import Address
 from landline.errors import HomeUnusable
 from landline.home import DeviceKey
 from landline.monitor import MonitorEvent
@@ -71,45 +71,47 @@ class Pair:
         self.monitor = resources.enter_context(pair.get_monitor_socket(_WATCHED))
         resources.callback(self._end_monitor)
 
-    def connect(self, dial: Dial) -> bool:
-        """Set out for the callee; false when its address is none that libzmq takes."""
-        self.socket.curve_serverkey = dial.key
+    def connect(self, address: Address, key: bytes) -> bool:
+        """Set out for whoever has ``key``; false when the address is none that libzmq takes."""
+        self.socket.curve_serverkey = key
         self.socket.curve_publickey = self._key.public
         try:
-            self.socket.connect(f"tcp://{dial.address}")
+            self.socket.connect(f"tcp://{address.text}")
         except zmq.ContextTerminated:
             raise
         except zmq.ZMQError:
             return False
         return True
 
-    def bind(self, port: int) -> int:
-        """Listen on a port, or on any if that one is taken, and return which.
-
-        Raises:
-            HomeUnusable: no port can be listened on.
-        """
+    def bind(self, port: int) -> bool:
+        """Listen on a port; false when it is taken, or stays taken by an earlier link."""
         self.socket.curve_server = True
         self.socket.zap_domain = ZAP_DOMAIN
         # Should the gate be gone, nobody gets in, rather than everybody.
         self.socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
-        return self._bound(port)
-
-    def events(self) -> Iterator[MonitorEvent]:
-        """Yield what the monitor has to say now."""
-        while self.monitor.poll(0):
-            yield monitor.receive(self.monitor)
-
-    def _bound(self, port: int) -> int:
         patience = Deadline(UNBIND_S)
         while not self._bind(port):
             # libzmq closes the port of the link before this one in a thread of its
             # own. To unbind it would cut off the last frames of that link.
             if patience.expired:
-                self._bind(0)
-                break
+                return False
             time.sleep(_GLANCE_S)
+        return True
+
+    def bind_any(self, port: int) -> int:
+        """Listen on a port, or on any if that one is taken, and return which.
+
+        Raises:
+            HomeUnusable: no port can be listened on.
+        """
+        if not self.bind(port):
+            self._bind(0)
         return int(self.socket.getsockopt_string(zmq.LAST_ENDPOINT).rsplit(":", 1)[1])
+
+    def events(self) -> Iterator[MonitorEvent]:
+        """Yield what the monitor has to say now."""
+        while self.monitor.poll(0):
+            yield monitor.receive(self.monitor)
 
     def _bind(self, port: int) -> bool:
         try:

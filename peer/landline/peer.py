@@ -6,8 +6,11 @@ in the modules that it names.
 """
 
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -15,26 +18,31 @@ from typing import Self
 
 import zmq
 
+from landline.calling import Caller
 from landline.checks import checked_name, checked_password
 from landline.client import BrokerClient
 from landline.conversation import Conversation
-from landline.ends import Dial
-from landline.errors import ConversationBroken, InvalidInput, NotLoggedIn, WrongBroker
-from landline.events import Connected, EndpointReceived, Progress, Ringing
+from landline.courier import Courier
+from landline.ends import Engagements
+from landline.errors import (
+    BrokerUnreachable,
+    HomeInUse,
+    InvalidInput,
+    JournalUnusable,
+    LandlineError,
+    NotLoggedIn,
+    WrongBroker,
+)
+from landline.events import Progress
 from landline.gate import Gate
 from landline.home import Home, Remembered
-from landline.journal import Journal, Record
-from landline.line import Opened, Over, Rang
-from landline.link import Link
+from landline.journal import Journal, Pending, Record
 from landline.waiting import Waiting
-from landline_protocol import VERSION
-from landline_protocol.frames import Hello
+from landline_protocol.conversation import UnfitText, check_text
 from landline_protocol.invite import InvalidInvite, Invite
-from landline_protocol.limits import CONVERSATION_ID_OCTETS, WINDOW
+from landline_protocol.limits import REDIAL_S
 from landline_protocol.messages import (
     Account,
-    Call,
-    Claimed,
     Done,
     LoggedIn,
     Login,
@@ -46,6 +54,20 @@ from landline_protocol.messages import (
     Who,
 )
 
+LUMP_TEXTS = 512
+LUMP_CHARACTERS = 1_048_576
+"""How much is put into the outbox at a time."""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """What came of an attempt to deliver: ``why`` says why some texts are still kept."""
+
+    other: str
+    kept: int
+    delivered: int
+    why: str
+
 
 def _silent(_: object) -> None:
     """Tell nobody."""
@@ -56,8 +78,10 @@ class Peer:
 
     ``home`` is a directory (default: the platform's place for user data);
     ``broker`` is an invite, remembered after the first success; ``notice``
-    takes lines that the user may want to read while waiting. One process at a
-    time talks from a home. Close it, or use it in a ``with`` block.
+    takes lines that the user may want to read while waiting. A conversation
+    whose connection is lost seeks another for ``redial_s`` seconds. Unless
+    ``keep_history``, messages are kept only until they are delivered, or read.
+    One process at a time talks from a home. Close it, or use it in a ``with`` block.
 
     Raises:
         InvalidInput: the invite is malformed.
@@ -70,10 +94,15 @@ class Peer:
         broker: str | Invite | None = None,
         *,
         notice: Callable[[str], None] = _silent,
+        redial_s: float = REDIAL_S,
+        keep_history: bool = True,
     ) -> None:
         self.home = Home(None if home is None else Path(home))
         self._broker = _invite(broker)
         self._notice = notice
+        self._redial_s = redial_s
+        self._keep_history = keep_history
+        self._engagements = Engagements()
         self._resources = ExitStack()
         self._locked = False
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -161,58 +190,125 @@ class Peer:
         Raises:
             NotLoggedIn: this device is not logged in.
             HomeInUse: another process talks from this home.
+            JournalUnusable: no message could be kept.
         """
         self._lock()
         with self._client() as client:
             account = _logged_in(client)
             ring_s = client.hello().policy.ring
         key = self.home.device_key()
-        gate = Gate(self._context, self.broker, key, host, self._notice)
-        journal = self.home.journal(account.name, self.broker)
-        Journal(journal).close()
-        return Waiting(self._context, key, account, journal, gate, self._notice, ring_s)
+        journal = self._journal_of(account.name)
+        journal().close()
+        courier = Courier(self._caller(account.name), self._new_client, journal, self._notice)
+        gate = Gate(self._context, self.broker, key, host, self._notice, self._blocked_by(journal))
+        return Waiting(
+            self._context,
+            key,
+            account,
+            journal,
+            self._engagements,
+            gate,
+            courier,
+            self._notice,
+            ring_s,
+            self._redial_s,
+        )
 
     def call(self, name: str, progress: Callable[[Progress], None] = _silent) -> Conversation:
         """Call a waiting user, and return when the call is accepted.
 
-        ``progress`` is told what happens on the way.
+        ``progress`` is told what happens on the way. What the outbox holds for
+        them is said first. A conversation with them that this program was
+        killed in goes on, if they still hold it.
 
         Raises:
             Unavailable: unknown, offline, engaged, or nobody answers.
             Declined: the other does not take the call.
             Refused: the other's program does not let this device in.
             NotLoggedIn: this device is not logged in.
+            JournalUnusable: no message could be kept.
         """
         name = checked_name(name)
         self._lock()
-        with ExitStack() as stack:
-            with self._client() as client:
-                account = _logged_in(client)
-                # No call is made that could not be kept.
-                journal = Journal(self.home.journal(account.name, self.broker))
-                stack.callback(journal.close)
-                claimed = client.ask(Call(name), Claimed)
-                ring_s = client.hello().policy.ring
-            dial = self._dial(account.name, name, claimed, ring_s)
-            key = self.home.device_key()
-            progress(EndpointReceived(name, dial.host, dial.port))
-            stack.pop_all()  # the journal is the link's now
-        return _answered(Link(self._context, key, dial, journal), account.name, name, progress)
+        me = self.home.remembered.name
+        if me is not None and (talk := self._caller(me).resume(name, progress)) is not None:
+            return talk
+        with self._client() as client:
+            account = _logged_in(client)
+            return self._caller(account.name).call(name, client, progress, ring=True)
 
-    def history(self, name: str) -> Iterator[Record]:
-        """Yield every message exchanged with ``name``, oldest first.
+    def send(self, name: str, texts: Iterable[str]) -> Sending:
+        """Keep texts for a user, each at most 65,536 octets, and deliver them if they wait.
 
+        Every text is on the disk before anything is tried. It needs no broker
+        if this device was logged in before.
+
+        Raises:
+            InvalidInput: a text is too long or not Unicode; those before it are kept.
+            UnknownUser: no user has this name; nothing is kept.
+            NotLoggedIn: this device is not logged in.
+            JournalUnusable: it cannot be kept.
+        """
+        name = checked_name(name)
+        me, why = self._checked_addressee(name)
+        with closing(self._journal_of(me)()) as journal:
+            for lump in _lumps(texts):
+                journal.post(name, lump)
+        return self._deliver(me, name, why)
+
+    def outbox(self, name: str | None = None) -> Iterator[Pending]:
+        """Yield what waits to be delivered, to one user or to all, oldest first."""
+        name = name and checked_name(name)
+        with closing(self._journal_of(self._me())()) as journal:
+            yield from journal.pending(name)
+
+    def flush(self, name: str | None = None) -> list[Sending]:
+        """Try to deliver what waits, to one user or to all, and return what came of it."""
+        me = self._me()
+        with closing(self._journal_of(me)()) as journal:
+            names = journal.addressees()
+        if name is not None:
+            names = [each for each in names if each == checked_name(name)]
+        return [self._deliver(me, each, "") for each in names]
+
+    def block(self, name: str) -> None:
+        """Refuse a user's calls and deliveries from now on."""
+        with closing(self._journal_of(self._me())()) as journal:
+            journal.block(checked_name(name))
+
+    def unblock(self, name: str) -> bool:
+        """Let a user in again; return whether they were blocked."""
+        with closing(self._journal_of(self._me())()) as journal:
+            return journal.unblock(checked_name(name))
+
+    def blocked(self) -> list[str]:
+        """Return who is blocked, by name."""
+        with closing(self._journal_of(self._me())()) as journal:
+            return journal.blocked()
+
+    def history(
+        self, name: str | None = None, *, search: str | None = None, since: datetime | None = None
+    ) -> Iterator[Record]:
+        """Yield what was said, with one user or with all, oldest first.
+
+        Every word of ``search`` must occur; the last one may end in ``*``.
         Needs no broker; it speaks of the user who last logged in here.
 
         Raises:
             NotLoggedIn: nobody has logged in here yet.
         """
-        name = checked_name(name)
-        me = self.home.remembered.name
-        if me is None:
-            raise NotLoggedIn("nobody is logged in here; log in first: landline login NAME")
-        with closing(Journal(self.home.journal(me, self.broker))) as journal:
-            yield from journal.history(name)
+        name = name and checked_name(name)
+        with closing(self._journal_of(self._me())()) as journal:
+            yield from journal.history(name, search=search, since_ms=_ms(since))
+
+    def forget(self, name: str | None = None, *, before: datetime | None = None) -> int:
+        """Delete what was delivered and received, and return how many messages that were.
+
+        What is not delivered yet stays.
+        """
+        name = name and checked_name(name)
+        with closing(self._journal_of(self._me())()) as journal:
+            return journal.forget(name, _ms(before))
 
     def __enter__(self) -> Self:
         return self
@@ -240,35 +336,99 @@ class Peer:
                 self.home.remember(Remembered(str(self.broker), None))
             yield client
 
-    def _dial(self, me: str, name: str, claimed: Claimed, ring_s: float) -> Dial:
-        hello = Hello(
-            versions=(VERSION, VERSION),
-            conversation=os.urandom(CONVERSATION_ID_OCTETS),
-            caller=me,
-            callee=name,
-            resume=1,
-            window=WINDOW,
+    def _new_client(self) -> BrokerClient:
+        return BrokerClient(self._context, self.broker, self.home.device_key())
+
+    def _me(self) -> str:
+        """Return who last logged in here."""
+        me = self.home.remembered.name
+        if me is None:
+            raise NotLoggedIn("nobody is logged in here; log in first: landline login NAME")
+        return me
+
+    def _journal_of(self, me: str) -> Callable[[], Journal]:
+        path = self.home.journal(me, self.broker)
+        return lambda: Journal(path, keep_history=self._keep_history)
+
+    def _blocked_by(self, journal: Callable[[], Journal]) -> Callable[[str], bool]:
+        def blocked(name: str) -> bool:
+            with closing(journal()) as opened:
+                return opened.is_blocked(name)
+
+        return blocked
+
+    def _caller(self, me: str) -> Caller:
+        return Caller(
+            self._context,
+            self.broker,
+            self.home.device_key(),
+            me,
+            self._journal_of(me),
+            self._engagements,
+            self._redial_s,
         )
-        host = claimed.host or self.broker.host
-        return Dial(host, claimed.port, claimed.key, hello, ring_s)
+
+    def _checked_addressee(self, name: str) -> tuple[str, str]:
+        """Return who sends, and why nothing can be delivered now, if so."""
+        try:
+            with self._client() as client:
+                me = _logged_in(client).name
+                client.ask(Who(name=name), Roll)
+                why = ""
+        except BrokerUnreachable as error:
+            me, why = self._me(), str(error)
+        if name == me:
+            raise InvalidInput("you cannot send messages to yourself")
+        return me, why
+
+    def _deliver(self, me: str, name: str, why: str) -> Sending:
+        """Try to deliver what waits for a user, unless it is known ``why`` that is vain."""
+        journal = self._journal_of(me)
+        waiting = _count(journal, name)
+        try:
+            if not why:
+                self._lock()
+                with closing(self._new_client()) as client:
+                    self._caller(me).deliver(name, client)
+        except HomeInUse:
+            why = "another landline is at work from this home; if it waits, it delivers them"
+        except JournalUnusable:
+            raise
+        except LandlineError as error:
+            why = str(error)
+        kept = _count(journal, name)
+        return Sending(name, kept, max(0, waiting - kept), why if kept else "")
 
 
-def _answered(link: Link, me: str, name: str, progress: Callable[[Progress], None]) -> Conversation:
-    """Wait until the callee has answered, and return the conversation."""
-    try:
-        while True:
-            notice = link.next()
-            if isinstance(notice, Opened):
-                return Conversation(link, me, name)
-            if isinstance(notice, Connected):
-                progress(notice)
-            elif isinstance(notice, Rang):
-                progress(Ringing(name))
-            elif isinstance(notice, Over):
-                raise notice.error or ConversationBroken("the call was broken off")
-    except BaseException:
-        link.stop()
-        raise
+def _count(journal: Callable[[], Journal], name: str) -> int:
+    with closing(journal()) as opened:
+        return sum(1 for _ in opened.pending(name))
+
+
+def _lumps(texts: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
+    """Yield texts with their times, as many at once as one write should take.
+
+    Raises:
+        InvalidInput: a text is too long or not Unicode; those before it have been yielded.
+    """
+    lump: list[tuple[int, str]] = []
+    size = 0
+    for text in texts:
+        try:
+            check_text(text)
+        except UnfitText as error:
+            yield lump
+            raise InvalidInput(f"{error}; it was not kept") from None
+        lump.append((time.time_ns() // 1_000_000, text))
+        size += len(text)
+        if len(lump) == LUMP_TEXTS or size > LUMP_CHARACTERS:
+            yield lump
+            lump, size = [], 0
+    yield lump
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)
 
 
 def _all_users(client: BrokerClient) -> Iterator[Presence]:

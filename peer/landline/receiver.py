@@ -1,67 +1,81 @@
-"""The receiver thread: it owns the PAIR socket of one link.
+"""The receiver thread: it owns the PAIR sockets of one line, one after the other.
 
 Its poller watches the wire, the sender's inproc pair and the socket's
 monitor. Frames that come are checked, handed to the application at once and
-to the sender for the journal; frames that the sender wants sent are sent.
-It numbers nothing, stores nothing and acknowledges nothing.
+to the sender for the journal; frames that the sender wants sent are sent. A
+link that dies is replaced by another. It numbers nothing, stores nothing and
+acknowledges nothing.
 """
 
 import threading
-from collections import deque
 from contextlib import ExitStack
+from typing import NoReturn, cast
 
 import zmq
 
 from landline.deadline import Deadline
-from landline.ends import Dial, Listen
+from landline.ends import Dial, Engagements, Guest, Listen
 from landline.errors import (
     ConnectionLost,
     ConversationBroken,
     Declined,
+    Engaged,
     JournalUnusable,
     LandlineError,
     NoAnswer,
     Offline,
+    RecordsDiffer,
     Refused,
 )
-from landline.events import Connected, Event, Message, SaidBye
+from landline.events import Connected, Event, Message, Reconnected, Reconnecting, SaidBye
 from landline.home import DeviceKey
-from landline.line import (
+from landline.letters import (
     HANG_UP,
+    READY,
     Acked,
+    Answer,
     Arrived,
+    Asked,
     Bound,
+    Greeted,
     Heard,
     Knocked,
-    LinkGone,
+    LineGone,
+    LinkDown,
+    LinkUp,
     Mailbox,
     Notices,
     Opened,
+    Parties,
     Rang,
+    Settled,
 )
-from landline.pair import GOODBYE_MS, Pair, addresses
+from landline.link import Happening, Link
+from landline.pair import GOODBYE_MS
+from landline.redial import Redial
 from landline.visible import visible
 from landline_protocol import VERSION
-from landline_protocol.conversation import Inbound
+from landline_protocol.conversation import InboundState
 from landline_protocol.errors import FailCode, RemoteProtocolError
 from landline_protocol.frames import (
     Accept,
     Ack,
+    Ask,
     Batch,
     Bye,
-    ControlFrame,
     Decline,
     Fail,
     Frame,
     Hello,
     Kind,
     Refuse,
+    Stored,
     Text,
     Welcome,
     decode,
 )
-from landline_protocol.limits import WINDOW
-from landline_protocol.link import Link, LinkState, Role
+from landline_protocol.limits import REDIAL_DIAL_S, WINDOW
+from landline_protocol.link import LinkState
 
 HOLD_S = 0.02
 """How long what was heard may wait to be stored and acknowledged."""
@@ -70,22 +84,35 @@ HOLD_S = 0.02
 _FRAMES_A_TURN = 256
 
 
-class LinkOver(Exception):
-    """The link has ended; ``error`` says why, or is ``None`` after both byes."""
+class LineOver(Exception):
+    """There will be no link any more; ``error`` says why, or is ``None`` if all was said."""
 
     def __init__(self, error: LandlineError | None) -> None:
         super().__init__()
         self.error = error
 
 
+class LinkLost(Exception):
+    """This link is dead; ``error`` says why, should there be no other."""
+
+    def __init__(self, error: LandlineError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class _CutOff(Offline):
+    """The link of a call broke before the call was accepted."""
+
+
 class Receiver(threading.Thread):
-    """One link, from the first packet to the last."""
+    """One line: a call, and the conversation that it becomes, over as many links as it takes."""
 
     def __init__(
         self,
         context: "zmq.Context[zmq.Socket[bytes]]",
         key: DeviceKey,
         end: Dial | Listen,
+        engagements: Engagements,
         control: str,
         mailbox: Mailbox,
         notices: Notices,
@@ -94,37 +121,37 @@ class Receiver(threading.Thread):
         self._context = context
         self._key = key
         self._end = end
+        self._engagements = engagements
         self._control_address = control
         self._mailbox = mailbox
         self._notices = notices
-        self._link = Link(end.role)
-        self._deadline = Deadline(end.dial_s if isinstance(end, Dial) else None)
-        self._inbound: Inbound | None = None
-        self._other = end.hello.callee if isinstance(end, Dial) else ""
-        self._hello = end.hello if isinstance(end, Dial) else None
-        self._window = 0
-        self._unsent: deque[bytes] = deque()
+        self._guest: Guest | None = end.guest if isinstance(end, Dial) else None
+        self._redial = Redial(end)
+        self._port = 0
+        self._begun = False
+        self._window = WINDOW
+        self._their_resume = 1
+        self._their_window = 0
+        self._deadline = Deadline(None)
         self._ack: Ack | None = None
         self._held: list[Heard] = []
         self._held_octets = 0
         self._held_until = Deadline(None)
         self._leaving = False
-        self._greeted = False
-        self._knocker = ""
-        self._connections: set[int] = set()
-        self._connection: int | None = None
-        self._here = self._there = "?"
         self.ready = threading.Event()
 
     def run(self) -> None:
-        """Serve the link until it is over, then close every socket of it."""
+        """Serve one link after the other until the line is over."""
         error: LandlineError | None = ConversationBroken("the program is ending")
         try:
-            with ExitStack() as sockets:
-                self._open(sockets)
-                self._start()
-                self._serve()
-        except LinkOver as over:
+            with self._context.socket(zmq.PAIR) as self._control:
+                self._control.linger = 0
+                self._control.rcvhwm = 0
+                self._control.connect(self._control_address)
+                self.ready.set()
+                while True:
+                    self._reconsider(self._serve_link())
+        except LineOver as over:
             error = over.error
         except LandlineError as failed:
             error = failed
@@ -135,43 +162,65 @@ class Receiver(threading.Thread):
             error.__cause__ = failed
         finally:
             self._tell_sender()
-            self._mailbox.put(LinkGone(error))
+            self._mailbox.put(LineGone(error))
             self.ready.set()
 
-    def _open(self, sockets: ExitStack) -> None:
-        self._pair = Pair(self._context, self._key, sockets)
-        self._socket = self._pair.socket
-        self._control = sockets.enter_context(self._context.socket(zmq.PAIR))
-        self._control.rcvhwm = 0
-        self._control.connect(self._control_address)
-        self.ready.set()
+    def _serve_link(self) -> LandlineError:
+        """Serve one link, and return why there has to be another."""
+        try:
+            with ExitStack() as sockets:
+                self._link = Link(self._context, self._key, self._end, sockets)
+                self._start()
+                self._serve()
+        except LinkLost as lost:
+            return lost.error
 
     def _start(self) -> None:
         if isinstance(self._end, Listen):
-            self._notices.put(Bound(self._pair.bind(self._end.port)))
-        elif not self._pair.connect(self._end):
-            raise LinkOver(self._unreachable())
+            self._listen(self._end)
+            return
+        if not self._begun:
+            self._engage(self._end.guest.parties.other)
+        most = REDIAL_DIAL_S if self._begun else None
+        self._deadline = Deadline(self._redial.patience.remaining(most))
+        if not self._link.connect(self._redial.address, self._known.parties.key):
+            raise LinkLost(self._unreachable())
 
-    def _serve(self) -> None:
+    def _listen(self, listen: Listen) -> None:
+        self._deadline = self._redial.patience
+        if self._begun:
+            if not self._link.bind(self._port):
+                raise LinkLost(ConnectionLost(f"port {self._port} is taken by another program"))
+            return
+        self._port = self._link.bind_any(listen.port)
+        self._notices.put(Bound(self._port))
+
+    def _engage(self, other: str) -> None:
+        """Note with whom this line is; two lines with one user would cross."""
+        if not self._engagements.take(other, self._mailbox):
+            raise LineOver(Engaged(f"{visible(other)} is being talked to already; try again"))
+
+    def _serve(self) -> NoReturn:
+        link = self._link
         poller = zmq.Poller()
-        for each in (self._socket, self._control, self._pair.monitor):
+        for each in (link.socket, self._control, link.monitor):
             poller.register(each, zmq.POLLIN)
         stuck = False
         while True:
-            if stuck != bool(self._unsent):
+            if stuck != link.stuck:
                 stuck = not stuck
-                poller.modify(self._socket, zmq.POLLIN | (zmq.POLLOUT if stuck else 0))
+                poller.modify(link.socket, zmq.POLLIN | (zmq.POLLOUT if stuck else 0))
             ready = dict(poller.poll(self._patience_ms()))
             if self._held and self._held_until.expired:
                 self._tell_sender()
             # The wire before the monitor: what came before a disconnection counts.
-            if self._socket in ready:
+            if link.socket in ready:
                 self._take_wire()
             if self._control in ready:
                 self._take_control()
-            if self._unsent:
+            if stuck or link.stuck:
                 self._flush()
-            if self._pair.monitor in ready:
+            if link.monitor in ready:
                 self._take_monitor()
             # After what has come, and however much of it comes.
             if self._deadline.expired:
@@ -179,6 +228,41 @@ class Receiver(threading.Thread):
 
     def _patience_ms(self) -> int | None:
         return (self._held_until if self._held else self._deadline).remaining_ms()
+
+    # -- between two links ---------------------------------------------------
+
+    def _reconsider(self, error: LandlineError) -> None:
+        """Decide whether another link is tried, and wait until it is time for that."""
+        if self._leaving or not (self._begun or self._may_dial_again(error)):
+            raise LineOver(error)
+        if self._begun and not self._redial.under_way:
+            self._tell_sender()
+            self._mailbox.put(LinkDown())
+            both_said_bye = self._settled_down()
+            self._redial.begin(both_said_bye=both_said_bye)
+            if not both_said_bye:
+                self._notices.put(Reconnecting(self._other))
+        if self._redial.patience.expired:
+            raise LineOver(error)
+        self._rest(Deadline(self._redial.pause()))
+        self._redial.look_up()
+
+    def _may_dial_again(self, error: LandlineError) -> bool:
+        """Whether a call that has not begun, and whose link was there and broke, is tried again."""
+        return isinstance(self._end, Dial) and isinstance(error, _CutOff)
+
+    def _settled_down(self) -> bool:
+        """Wait until all that was heard is stored; return whether both have said bye."""
+        while (octets := self._control.recv()) != HANG_UP:
+            # Frames for the link that is dead come before it.
+            if octets[:1] == READY:
+                self._window = int.from_bytes(octets[1:5])
+                return bool(octets[5])
+        raise LineOver(None)
+
+    def _rest(self, pause: Deadline) -> None:
+        if self._control.poll(pause.remaining_ms()) and self._control.recv() == HANG_UP:
+            raise LineOver(None)
 
     # -- what comes from the wire -------------------------------------------
 
@@ -197,34 +281,19 @@ class Receiver(threading.Thread):
         """
         for _ in range(_FRAMES_A_TURN):
             try:
-                part = self._socket.recv(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            try:
-                self._take_part(part)
+                frame = self._link.receive()
+                if frame is None:
+                    return
+                self._take_frame(frame)
             except RemoteProtocolError as error:
                 self._fail(error)
             if self._ack is None:
                 return
 
-    def _take_part(self, part: zmq.Frame) -> None:
-        if part.more:
-            raise RemoteProtocolError(FailCode.MALFORMED, "a frame has one part")
-        if not self._greeted:
-            self._note_knocker(part)
-        self._take_frame(self._link.receive(part.bytes))
-
     def _note_ack(self, ack: Ack) -> None:
         """Keep the one ack of this turn that says most: a flood of them is one letter."""
         if self._ack is None or (self._ack.upto, self._ack.window) < (ack.upto, ack.window):
             self._ack = ack
-
-    def _note_knocker(self, first: zmq.Frame) -> None:
-        """Keep who sent the first frame, by the gate's word, and on which connection."""
-        self._greeted = True
-        if self._link.role is Role.CALLEE:
-            self._knocker = str(first.get("User-Id"))
-            self._connection = int(first.get(zmq.SRCFD))
 
     def _take_frame(self, frame: Frame) -> None:
         match frame:
@@ -239,30 +308,34 @@ class Receiver(threading.Thread):
             case Accept():
                 self._opened()
             case Decline():
-                raise LinkOver(self._declined(frame))
+                raise LineOver(self._declined(frame))
             case Refuse():
-                raise LinkOver(Refused(f"{self._other}'s program refuses: {visible(frame.say)}"))
+                raise LineOver(self._refused(frame))
             case Fail():
-                raise LinkOver(self._broken(f"the other side gave up: {visible(frame.say)}"))
+                raise LineOver(self._given_up(frame))
+            case Ask():
+                self._asked(frame)
+            case Stored():
+                self._mailbox.put(Settled(frame.conversation, frame.upto))
 
     def _hear(self, batch: Batch) -> None:
-        assert self._inbound is not None
-        before = self._inbound.octets
-        items = self._inbound.hear(batch)
-        if not items:
+        inbound = self._known.inbound
+        before = inbound.octets
+        new = inbound.hear(batch)
+        if not new.items:
             return  # heard before; it costs nobody any memory
-        upto, octets = self._inbound.heard, self._inbound.octets - before
         other = self._other
         events: list[Event] = [
             Message(other, item.text, number, item.at)
             if type(item) is Text
             else SaidBye(other, item.at)
-            for number, item in enumerate(items, upto - len(items) + 1)
+            for number, item in enumerate(new.items, new.first)
         ]
+        octets = inbound.octets - before
         self._notices.put(Arrived(events, octets))
-        self._hold(Heard(items, upto, octets, self._inbound.digest))
+        self._hold(Heard(new, inbound.digest), octets)
 
-    def _hold(self, heard: Heard) -> None:
+    def _hold(self, heard: Heard, octets: int) -> None:
         """Keep what was heard for a moment: the sender stores several at once.
 
         The reply, if the application has one, goes out before that.
@@ -270,8 +343,8 @@ class Receiver(threading.Thread):
         if not self._held:
             self._held_until = Deadline(HOLD_S)
         self._held.append(heard)
-        self._held_octets += heard.octets
-        if self._held_octets >= WINDOW // 8 or Bye in map(type, heard.items):
+        self._held_octets += octets
+        if self._held_octets >= WINDOW // 8 or type(heard.batch.items[-1]) is Bye:
             self._tell_sender()
 
     def _tell_sender(self) -> None:
@@ -280,41 +353,81 @@ class Receiver(threading.Thread):
         self._held.clear()
         self._held_octets = 0
 
+    def _asked(self, ask: Ask) -> None:
+        if ask.conversation == self._known.parties.conversation:
+            raise RemoteProtocolError(FailCode.UNEXPECTED, "an ask that is not in order")
+        self._mailbox.put(Asked(ask.conversation))
+
+    # -- how a link begins ---------------------------------------------------
+
     def _greet(self, hello: Hello) -> None:
+        """Take the caller's hello: a call, or the conversation that goes on."""
         assert isinstance(self._end, Listen)
         try:
-            refusal = self._end.refusal(hello, self._knocker)
+            guest = self._end.admit(hello, self._link.knocker, self._guest)
         except JournalUnusable:
-            self._send(Refuse(FailCode.STORAGE, "the other side cannot store messages"))
+            self._link.send(Refuse(FailCode.STORAGE, "the other side cannot store messages"))
             raise
-        if refusal is not None:
-            self._send(refusal)
-            raise LinkOver(self._broken(refusal.say))
-        self._hello, self._other = hello, hello.caller
-        self._send(Welcome(VERSION, hello.conversation, 1, WINDOW))
+        if isinstance(guest, Refuse):
+            self._link.send(guest)
+            raise LinkLost(self._broken(guest.say))
+        self._guest = guest
+        if not self._begun:
+            self._meet(hello, guest.parties)
+        resume = guest.inbound.heard + 1
+        self._their_resume, self._their_window = hello.resume, hello.window
+        self._link.send(Welcome(VERSION, hello.conversation, resume, self._window))
+        if self._begun:
+            self._link.send(Accept())
+            self._opened()
+
+    def _meet(self, hello: Hello, parties: Parties) -> None:
+        """Announce who calls: it rings, unless the conversation just goes on."""
+        assert isinstance(self._end, Listen)
+        try:
+            self._engage(parties.other)
+        except LineOver:
+            self._link.send(Refuse(FailCode.UNEXPECTED, "another conversation with you is on"))
+            raise
+        resumed = parties.stored is not None
         self._deadline = Deadline(self._end.ring_s)
-        self._notices.put(Knocked(hello))
+        self._greeted(carries=hello.ring)
+        self._notices.put(Knocked(hello, parties.key, resumed))
+        if resumed:
+            self._mailbox.put(Answer(Accept()))
 
     def _welcomed(self, welcome: Welcome) -> None:
-        assert isinstance(self._end, Dial) and self._hello is not None
-        fits = (VERSION, self._hello.conversation, 1)
-        if (welcome.version, welcome.conversation, welcome.resume) != fits:
+        assert isinstance(self._end, Dial)
+        fits = (VERSION, self._known.parties.conversation)
+        if (welcome.version, welcome.conversation) != fits:
             raise RemoteProtocolError(FailCode.UNEXPECTED, "the welcome does not fit the hello")
-        self._window = welcome.window
-        # The callee says when it has rung long enough; this is for one that does not.
-        self._deadline = Deadline(self._end.ring_s + self._end.grace_s)
-        self._notices.put(Rang())
+        self._their_resume, self._their_window = welcome.resume, welcome.window
+        if self._known.parties.stored is None and not self._begun:
+            if welcome.resume != 1:
+                raise RemoteProtocolError(FailCode.UNEXPECTED, "nothing has been said to resume")
+            # The callee says when it has rung long enough; this is for one that does not.
+            self._deadline = Deadline(self._end.ring_s + self._end.grace_s)
+            self._notices.put(Rang())
 
     def _opened(self) -> None:
-        assert self._hello is not None
-        role = self._link.role
-        window = self._window if role is Role.CALLER else self._hello.window
-        self._inbound = Inbound(self._hello.conversation, role.other, WINDOW)
+        guest = self._known
+        guest.inbound.resume(self._window)
         self._deadline = Deadline(None)
-        opened = Opened(self._hello.conversation, self._other, role, window)
+        if isinstance(self._end, Dial) and not self._begun:
+            self._greeted(carries=True)
         # The sender first: what the application says comes after it in the mailbox.
-        self._mailbox.put(opened)
-        self._notices.put(opened)
+        self._mailbox.put(LinkUp(self._their_resume, self._their_window))
+        if not self._begun:
+            self._notices.put(Opened())
+        elif not self._redial.parting:
+            self._notices.put(Reconnected(self._other))
+        self._begun = True
+        self._redial.end()
+
+    def _greeted(self, *, carries: bool) -> None:
+        parties, inbound = self._known.parties, self._known.inbound
+        heard_bye = inbound.state is InboundState.CLOSED
+        self._mailbox.put(Greeted(parties, inbound.heard, heard_bye, inbound.digest, carries))
 
     def _declined(self, decline: Decline) -> LandlineError:
         if decline.code == FailCode.NO_ANSWER:
@@ -322,12 +435,23 @@ class Receiver(threading.Thread):
         say = f": {visible(decline.say)}" if decline.say else ""
         return Declined(f"{self._other} declined the call{say}")
 
+    def _refused(self, refuse: Refuse) -> LandlineError:
+        say = f"{self._other}'s program refuses: {visible(refuse.say)}"
+        return ConversationBroken(say) if self._begun else Refused(say)
+
+    def _given_up(self, fail: Fail) -> LandlineError:
+        if fail.code == FailCode.DISAGREEMENT:
+            return RecordsDiffer(self._other)
+        if fail.code == FailCode.HUNG_UP:
+            return self._broken("the other side hung up")
+        return self._broken(f"the other side gave up: {visible(fail.say)}")
+
     def _fail(self, error: RemoteProtocolError) -> None:
         """Tell the other side what it did wrong, as far as it can be told, and end."""
-        farewell = self._link.farewell(error.code, str(error))
-        if farewell is not None:
-            self._put_on_wire(farewell)
-        raise LinkOver(self._broken(f"the other side broke the protocol: {visible(str(error))}"))
+        self._link.farewell(error)
+        if error.code == FailCode.DISAGREEMENT:
+            raise LineOver(RecordsDiffer(self._other))
+        raise LineOver(self._broken(f"the other side broke the protocol: {visible(str(error))}"))
 
     # -- what comes from the sender -----------------------------------------
 
@@ -339,105 +463,102 @@ class Receiver(threading.Thread):
             self._forward(octets)
 
     def _forward(self, octets: bytes) -> None:
-        self._put_on_wire(self._link.forward(octets))
         kind = octets[0]
+        if kind == Kind.ASK:
+            self._link.send(cast("Ask", decode(octets)))
+            return
+        self._link.forward(octets)
         if kind == Kind.ACK:
             ack = decode(octets)
             assert isinstance(ack, Ack)
-            assert self._inbound is not None
-            self._inbound.acknowledged(ack)
+            self._known.inbound.acknowledged(ack)
         elif kind == Kind.ACCEPT:
             self._opened()
 
     def _leave(self) -> None:
-        """End the link once everything is on the wire, or after a while."""
+        """End the line once everything is on the wire, or after a while."""
         self._leaving = True
         self._deadline = Deadline(GOODBYE_MS / 1000)
         self._flush()
 
-    def _send(self, frame: ControlFrame) -> None:
-        self._put_on_wire(self._link.send(frame))
-
-    def _put_on_wire(self, octets: bytes) -> None:
-        self._unsent.append(octets)
-        self._flush()
-
     def _flush(self) -> None:
-        try:
-            while self._unsent:
-                self._socket.send(self._unsent[0], zmq.NOBLOCK)
-                self._unsent.popleft()
-        except zmq.Again:
-            return
-        if self._leaving:
-            raise LinkOver(None)
+        self._link.flush()
+        if self._leaving and not self._link.stuck:
+            raise LineOver(None)
 
     # -- what the monitor says ----------------------------------------------
 
     def _take_monitor(self) -> None:
-        for event in self._pair.events():
-            if isinstance(self._end, Dial):
-                self._take_caller_event(event.event, event.value, self._end)
-            else:
-                self._take_callee_event(event.event, event.value)
-        # Strangers come and go on the same port, and a descriptor is used again:
-        # only that the caller's is open now tells.
-        if self._connection is not None and self._connection not in self._connections:
-            self._lost()
+        for happening in self._link.happenings():
+            match happening:
+                case Happening.CONNECTED:
+                    self._connected()
+                case Happening.REFUSED:
+                    raise LinkLost(
+                        Refused(f"{self._other}'s program does not let this device in; call again")
+                    )
+                case Happening.LOST:
+                    self._lost()
+                case Happening.UNREACHABLE:
+                    raise LinkLost(self._unreachable())
 
-    def _take_caller_event(self, event: int, value: int, dial: Dial) -> None:
-        if event == zmq.EVENT_CONNECTED:
-            self._here, self._there = addresses(value)
-        elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self._notices.put(Connected(self._here, self._there))
-            self._send(dial.hello)
-        elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-            raise LinkOver(
-                Refused(f"{self._other}'s program does not let this device in; call again")
-            )
-        elif event == zmq.EVENT_DISCONNECTED and self._link.state is not LinkState.START:
-            self._lost()
-        else:
-            raise LinkOver(self._unreachable())
-
-    def _take_callee_event(self, event: int, value: int) -> None:
-        assert isinstance(self._end, Listen)
-        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED and self._link.state is LinkState.START:
+    def _connected(self) -> None:
+        if isinstance(self._end, Dial):
+            if not self._begun:
+                self._notices.put(Connected(self._link.here, self._link.there))
+            parties, resume = self._known.parties, self._known.inbound.heard + 1
+            self._link.send(self._end.hello(parties, resume, self._window))
+        elif self._link.state is LinkState.START:
             self._deadline = Deadline(self._end.hello_s)
-        elif event == zmq.EVENT_ACCEPTED:
-            self._connections.add(value)
-        elif event == zmq.EVENT_DISCONNECTED:
-            self._connections.discard(value)
+        elif self._link.state is LinkState.OPEN:
+            # Only the one who is here is let in, and knocks again: this link is dead.
+            self._lost()
 
     def _lost(self) -> None:
-        self._socket.linger = 0
-        while self._socket.poll(0):
+        self._link.socket.linger = 0
+        while self._link.socket.poll(0):
             self._take_wire()
-        lost = ConnectionLost("the connection was lost")
-        raise LinkOver(self._broken(str(lost)) if self._inbound is None else lost)
+        if self._begun:
+            raise LinkLost(ConnectionLost("the connection was lost"))
+        raise LinkLost(_CutOff(f"the call with {self._whom} ended: the connection was lost"))
 
     # -- why it ends ---------------------------------------------------------
 
     def _too_late(self) -> None:
         if self._leaving:
-            raise LinkOver(None)
+            raise LineOver(None)
+        if self._begun:
+            raise LinkLost(ConnectionLost("the connection was lost and did not come back"))
         if self._link.state is not LinkState.RINGING:
-            raise LinkOver(self._unreachable())
-        if self._link.role is Role.CALLEE:
-            self._send(Decline(FailCode.NO_ANSWER, ""))
-            raise LinkOver(NoAnswer(f"you did not answer the call of {visible(self._other)}"))
-        self._send(Fail(FailCode.NO_ANSWER, ""))
-        raise LinkOver(NoAnswer(f"{self._other} does not answer; try again later"))
+            raise LineOver(self._unreachable())
+        if isinstance(self._end, Listen):
+            self._link.send(Decline(FailCode.NO_ANSWER, ""))
+            raise LineOver(NoAnswer(f"you did not answer the call of {visible(self._other)}"))
+        self._link.send(Fail(FailCode.NO_ANSWER, ""))
+        raise LineOver(NoAnswer(f"{self._other} does not answer; try again later"))
 
     def _unreachable(self) -> LandlineError:
         if isinstance(self._end, Listen):
             return Offline("a caller connected and said nothing")
         return Offline(
-            f"{self._other} cannot be reached at {self._end.address}; try again, or ask them to check"
-            " their firewall"
+            f"{self._other} cannot be reached at {self._redial.address.text}; try again,"
+            " or ask them to check their firewall"
         )
 
     def _broken(self, say: str) -> LandlineError:
-        if self._inbound is not None:
+        if self._begun:
             return ConversationBroken(say)
-        return Offline(f"the call with {visible(self._other) or 'a caller'} ended: {say}")
+        return Offline(f"the call with {self._whom} ended: {say}")
+
+    @property
+    def _known(self) -> Guest:
+        assert self._guest is not None
+        return self._guest
+
+    @property
+    def _whom(self) -> str:
+        return visible(self._other) or "a caller"
+
+    @property
+    def _other(self) -> str:
+        return "" if self._guest is None else self._guest.parties.other

@@ -1,58 +1,91 @@
-"""The sender thread: it owns what goes out on one link, and the journal.
+"""The sender thread: it owns what goes out on one line, and the journal.
 
-Its mailbox brings what the application says and what the receiver has heard
-or seen acknowledged. It numbers, journals, batches and keeps the window; it
-acknowledges what it has stored. It touches no network socket: what is to be
-sent goes to the receiver through an inproc pair.
+Its mailbox brings what the application says and what the receiver has heard,
+seen acknowledged, or lost. It numbers, journals, batches and keeps the
+window; it acknowledges what it has stored. It touches no network socket:
+what is to be sent goes to the receiver through an inproc pair.
 """
 
 import threading
-from collections import deque
+import time
 from contextlib import suppress
+from enum import Enum, auto
 from queue import Empty
 
 import zmq
 
-from landline.errors import ConnectionLost, ConversationBroken, JournalUnusable, LandlineError
+from landline.ends import Engagements
+from landline.errors import (
+    ConnectionLost,
+    ConversationBroken,
+    JournalUnusable,
+    LandlineError,
+    RecordsDiffer,
+)
 from landline.events import Delivered, Ended
-from landline.journal import Journal, Row
-from landline.line import (
+from landline.journal import Beginning, Journal
+from landline.letters import (
     HANG_UP,
+    READY,
     Acked,
-    Control,
+    Answer,
+    Asked,
+    Greeted,
     HangUp,
     Heard,
     Letter,
-    LinkGone,
+    LineGone,
+    LinkDown,
+    LinkUp,
     Mailbox,
     Notices,
-    Opened,
     Over,
+    Parties,
     Read,
     Room,
-    Say,
+    Said,
     SayBye,
-    weight,
+    Settled,
 )
-from landline_protocol.conversation import Outbound, OutboundState, Receipts, fresh_digest
+from landline_protocol.conversation import Outbound, OutboundState, Receipts
 from landline_protocol.errors import FailCode, RemoteProtocolError
-from landline_protocol.frames import Bye, Fail, Text, encode
-from landline_protocol.limits import WINDOW
+from landline_protocol.frames import Ask, Bye, Chunk, Fail, Stored, Text, encode
+from landline_protocol.limits import CHUNK_MAX, WINDOW
+from landline_protocol.link import Role
 
 SETTLE_S = 0.05
 """How long the mailbox has been empty when the confirmed number is written."""
+INDEX_CHUNKS = 64
+"""How many chunks are made searchable at a time when nothing else is to be done."""
+POSTED_A_TURN = 512
+"""How many texts of the outbox are said at a time."""
 
 # How many letters share one commit and one acknowledgement at most.
 _LETTERS_A_TURN = 2_000
 
 
+class Phase(Enum):
+    """How far a line has come towards what the application says now."""
+
+    SILENT = auto()
+    """Nobody has been greeted, or no link has been open yet."""
+    SETTLING = auto()
+    """The other is asked what it has stored of earlier conversations."""
+    CARRYING = auto()
+    """What the outbox holds is said first."""
+    TALKING = auto()
+    ENDING = auto()
+    """The receiver is told to hang up; nothing is sent any more."""
+
+
 class Sender(threading.Thread):
-    """The outbound half of one link, from its first letter to ``LinkGone``."""
+    """The outbound half of one line, from its first letter to ``LineGone``."""
 
     def __init__(
         self,
         context: "zmq.Context[zmq.Socket[bytes]]",
         journal: Journal,
+        engagements: Engagements,
         control: str,
         mailbox: Mailbox,
         notices: Notices,
@@ -61,42 +94,52 @@ class Sender(threading.Thread):
         super().__init__(name="landline-sender")
         self._context = context
         self._journal = journal
+        self._engagements = engagements
         self._control_address = control
         self._mailbox = mailbox
         self._notices = notices
         self._room = room
+        self._carries = False
         self.bound = False
         self.ready = threading.Event()
-        self._outbound: Outbound | None = None
+        self._phase = Phase.SILENT
+        self._parties: Parties | None = None
+        self._id: int | None = None
+        self._outbound = Outbound(b"", Role.CALLER)
         self._receipts = Receipts(WINDOW)
-        self._conversation = 0
-        self._said = 0
-        self._rows: list[Row] = []
-        self._sizes: deque[int] = deque()
+        self._linked = False
+        self._asked: list[bytes] = []
+        self._carried = 0
+        self._chunks: list[Chunk] = []
+        self._posted: list[int] = []
+        self._heard: list[Chunk] = []
         self._heard_digest = b""
-        self._heard_texts = 0
+        self._bye_due: SayBye | None = None
         self._heard_bye = False
         self._ack_due = False
         self._settled = 0
-        self._unsettled = False
+        self._busy = False
         self._error: LandlineError | None = None
-        self._leaving = False
         self._failed = False
         self._gone = False
         self._take_by_type = {
-            Say: self._say,
+            Said: self._said,
             SayBye: self._say_bye,
             Read: self._read,
-            Control: self._pass_on,
+            Answer: self._answer,
             HangUp: self._hang_up,
-            Opened: self._open,
+            Greeted: self._greet,
+            LinkUp: self._link_up,
+            LinkDown: self._link_down,
             Heard: self._hear,
             Acked: self._confirm,
-            LinkGone: self._end,
+            Asked: self._tell_stored,
+            Settled: self._settle_one,
+            LineGone: self._end,
         }
 
     def run(self) -> None:
-        """Serve the mailbox until the receiver says that the link is gone."""
+        """Serve the mailbox until the receiver says that the line is gone."""
         try:
             with self._context.socket(zmq.PAIR) as self._control:
                 self._control.linger = 0
@@ -109,17 +152,18 @@ class Sender(threading.Thread):
         except zmq.ZMQError as error:
             self._error = self._error or ConversationBroken(f"the program is ending: {error}")
         finally:
-            self._room.close()
             try:
-                self._finish()
+                self._finish(self._room.close())
             finally:
-                self._say_over()
                 self.ready.set()
 
     def _letters(self) -> list[Letter]:
         """Wait for letters; an empty list says that none came for a while."""
         try:
-            letters = [self._mailbox.get(timeout=SETTLE_S if self._unsettled else None)]
+            if self._carrying:
+                letters = [self._mailbox.get_nowait()]
+            else:
+                letters = [self._mailbox.get(timeout=SETTLE_S if self._busy else None)]
         except Empty:
             return []
         while len(letters) < _LETTERS_A_TURN and not self._mailbox.empty():
@@ -128,176 +172,307 @@ class Sender(threading.Thread):
 
     def _turn(self, letters: list[Letter]) -> None:
         for letter in letters:
-            # One that fails must not hide the next, which may be LinkGone.
+            # One that fails must not hide the next, which may be LineGone.
             try:
                 self._take_by_type[type(letter)](letter)  # type: ignore[operator]  # keyed by it
             except Exception as error:  # noqa: BLE001 - whatever it is, both sides are told
                 self._fail(error)
-        if self._outbound is None or self._leaving:
+        if self._id is None or self._phase is Phase.ENDING:
             return
         try:
-            self._store()
-            self._send(self._outbound)
-            if not letters:
-                self._settle(self._outbound)
+            self._say()
+            self._acknowledge()
+            if not letters and not self._carrying:
+                self._settle()
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
 
-    def _store(self) -> None:
-        """Write what was said and heard, before the wire and before the ack."""
-        if self._rows:
-            self._journal.store(self._conversation, self._rows)
-            self._rows.clear()
-
-    def _send(self, outbound: Outbound) -> None:
-        before = outbound.sent
-        for batch in outbound.batches():
-            self._hand_over(batch)
-        sent = min(outbound.sent - before, len(self._sizes))
-        if sent:
-            self._room.give(sum(self._sizes.popleft() for _ in range(sent)))
-        if self._ack_due:
-            self._hand_over(encode(self._receipts.ack()))
-            self._ack_due = False
-        if self._heard_bye and outbound.state is OutboundState.CONFIRMED:
-            self._leave()
-
-    def _settle(self, outbound: Outbound) -> None:
-        """Write how far the other side has confirmed; nobody waits for that."""
-        self._unsettled = False
-        confirmed = min(outbound.confirmed, outbound.texts)
-        if confirmed > self._settled:
-            self._journal.confirm(self._conversation, confirmed)
-            self._settled = confirmed
-
     # -- what the application says -------------------------------------------
 
-    def _say(self, say: Say) -> None:
-        self._said += 1
-        self._rows.append(Row(True, self._said, say.at_ms, say.text))
-        # Of what is said too late, the history and the count of the unconfirmed know.
-        if self._outbound is not None and not self._leaving:
-            self._sizes.append(weight(say.text))
-            self._outbound.say(say.text, say.at_ms)
+    def _said(self, _: Said) -> None:
+        """It waits in the room until the turn is at its end."""
 
     def _say_bye(self, bye: SayBye) -> None:
-        if self._outbound is not None and not self._leaving:
-            self._outbound.bye(bye.at_ms, self._receipts.stored, self._heard_digest)
+        if self._outbound.state is OutboundState.OPEN:
+            self._bye_due = bye
 
     def _read(self, read: Read) -> None:
         if self._receipts.read(read.octets):
             self._ack_due = True
 
-    def _pass_on(self, control: Control) -> None:
-        self._hand_over(encode(control.frame))
+    def _answer(self, answer: Answer) -> None:
+        if not self._failed:
+            self._hand_over(encode(answer.frame))
 
     def _hang_up(self, _: HangUp) -> None:
+        if self._phase is not Phase.ENDING and self._linked:
+            self._hand_over(encode(Fail(FailCode.HUNG_UP, "the other side hung up")))
         self._leave()
+
+    # -- what goes out, once in each turn ------------------------------------
+
+    def _say(self) -> None:
+        """Number and journal what there is to be said, then send what the window lets go."""
+        outbound = self._outbound
+        self._carry()
+        if self._phase is Phase.TALKING:
+            texts = self._room.take()
+            if texts:
+                self._chunks += outbound.say(texts)
+            if self._bye_due is not None:
+                at_ms, self._bye_due = self._bye_due.at_ms, None
+                self._chunks.append(outbound.bye(at_ms, self._receipts.stored, self._heard_digest))
+        if self._chunks:
+            self._store(self._chunks, [], durable=False)
+        before = outbound.waiting_octets
+        for batch in outbound.batches() if not self._asked else ():
+            self._hand_over(batch)
+        if before:
+            self._room.hold(outbound.waiting_octets)
+
+    def _carry(self) -> None:
+        """Say what waits in the outbox, some at a time, before anything else."""
+        if not self._carrying:
+            return
+        posted = self._journal.posted(self._known.other, POSTED_A_TURN) if self._carries else []
+        if posted:
+            self._chunks += self._outbound.say([Text(each.at_ms, each.text) for each in posted])
+            self._posted = [each.id for each in posted]
+            self._carried = self._outbound.texts
+        else:
+            self._phase = Phase.TALKING
+
+    def _acknowledge(self) -> None:
+        """Store what was heard so that a power cut leaves it, then say so."""
+        if self._heard:
+            self._store([], self._heard, durable=True)
+        if not self._linked:
+            return
+        if self._ack_due:
+            self._ack_due = False
+            self._hand_over(encode(self._receipts.ack()))
+        if self._heard_bye and self._outbound.state is OutboundState.CONFIRMED:
+            self._leave()
+
+    def _store(self, chunks: list[Chunk], heard: list[Chunk], *, durable: bool) -> None:
+        assert self._id is not None
+        self._journal.store(
+            self._id, chunks, heard, durable=durable, posted=self._posted, at_ms=_now_ms()
+        )
+        chunks.clear()
+        heard.clear()
+        self._posted = []
+
+    def _settle(self) -> None:
+        """Do what nobody waits for: note what is confirmed, make some more searchable."""
+        assert self._id is not None
+        self._note_confirmed()
+        self._journal.sweep(self._id)
+        self._busy = self._journal.index(INDEX_CHUNKS)
+
+    def _note_confirmed(self) -> None:
+        assert self._id is not None
+        if self._outbound.confirmed > self._settled:
+            self._journal.confirm(self._id, self._outbound.confirmed)
+            self._settled = self._outbound.confirmed
 
     # -- what the receiver says ----------------------------------------------
 
-    def _open(self, opened: Opened) -> None:
-        self._conversation = self._journal.open_conversation(opened.conversation, opened.other)
-        self._outbound = Outbound(opened.conversation, opened.role, opened.window)
-        self._heard_digest = fresh_digest(opened.conversation, opened.role.other).digest()
+    def _greet(self, greeted: Greeted) -> None:
+        """Begin the conversation in the journal, or take it up again from there."""
+        self._parties = parties = greeted.parties
+        self._outbound = Outbound(parties.conversation, parties.role)
+        self._heard_digest = greeted.digest
+        self._carries = greeted.carries
+        if parties.stored is None:
+            self._id = self._journal.begin(
+                Beginning(
+                    uuid=parties.conversation,
+                    other=parties.other,
+                    key=parties.key,
+                    caller=parties.role is Role.CALLER,
+                    host=parties.host,
+                    port=parties.port,
+                    at_ms=_now_ms(),
+                )
+            )
+            return
+        self._id = parties.stored
+        known = self._journal.find(parties.conversation)
+        assert known is not None
+        self._outbound.restore(self._journal.chunks(self._id, mine=True), known.confirmed)
+        self._settled = known.confirmed
+        self._carried = self._outbound.texts
+        if self._outbound.state is not OutboundState.OPEN:
+            self._room.put_bye(_now_ms())
+        self._receipts.restore(greeted.heard)
+        self._heard_bye = greeted.heard_bye
+
+    def _link_up(self, link: LinkUp) -> None:
+        if self._failed:
+            return
+        self._linked = True
+        self._count_delivered(self._outbound.resume(link.resume, link.window))
+        if self._phase is Phase.SILENT:
+            self._asked = self._journal.unsettled(self._known.other)
+            self._phase = Phase.SETTLING
+        for conversation in self._asked:
+            self._hand_over(encode(Ask(conversation)))
+        self._settle_one(None)
+
+    def _link_down(self, _: LinkDown) -> None:
+        """Store all that was heard; only then may another link greet."""
+        if self._phase is Phase.ENDING:
+            return
+        self._linked = False
+        self._outbound.suspend()
+        self._acknowledge()
+        self._note_confirmed()
+        if self._heard_bye and self._outbound.state is OutboundState.CONFIRMED:
+            self._leave()
+            return
+        both_said_bye = self._heard_bye and self._outbound.state is not OutboundState.OPEN
+        window = self._receipts.resume().to_bytes(4)
+        self._hand_over(READY + window + bytes((both_said_bye,)))
 
     def _hear(self, heard: Heard) -> None:
-        if self._outbound is None or self._failed:
+        if self._id is None or self._failed:
             return
-        number = heard.upto - len(heard.items)
-        for item in heard.items:
-            number += 1
-            if type(item) is Text:
-                self._rows.append(Row(False, number, item.at, item.text))
-                self._heard_texts += 1
-            elif type(item) is Bye:
-                self._heard_bye = True
-                self._outbound.check_agreement(item)
+        batch = heard.batch
+        last = batch.items[-1]
+        if type(last) is Bye:
+            self._outbound.check_agreement(last)
+            self._heard_bye = True
+        self._heard.append(Chunk(batch.first, len(batch.items), batch.octets))
         self._heard_digest = heard.digest
-        self._receipts.store(heard.upto, heard.octets)
+        self._receipts.store(heard.upto, len(batch.octets))
         self._ack_due = True
 
     def _confirm(self, acked: Acked) -> None:
-        if self._outbound is None or self._failed:
-            return
-        self._unsettled = True
-        before = self._outbound.unconfirmed
-        self._outbound.confirm(acked.ack)
-        if self._outbound.unconfirmed < before:
-            self._notices.put(Delivered(min(self._outbound.confirmed, self._outbound.texts)))
+        if self._id is not None and not self._failed and self._linked:
+            self._count_delivered(self._outbound.confirm(acked.ack))
 
-    def _end(self, gone: LinkGone) -> None:
+    def _count_delivered(self, newly: int) -> None:
+        if newly:
+            self._busy = True
+            upto = min(self._outbound.confirmed, self._outbound.texts) - self._carried
+            self._notices.put(Delivered(max(0, upto)))
+
+    def _tell_stored(self, asked: Asked) -> None:
+        if self._parties is not None:
+            stored = self._journal.heard(asked.conversation, self._parties.other, self._parties.key)
+            self._hand_over(encode(Stored(asked.conversation, stored)))
+
+    def _settle_one(self, settled: Settled | None) -> None:
+        """Note what the other has stored of an earlier conversation; the rest is said again."""
+        if settled is not None:
+            self._journal.settle(settled.conversation, settled.upto)
+            self._asked.remove(settled.conversation)
+        if self._phase is Phase.SETTLING and not self._asked:
+            self._phase = Phase.CARRYING
+
+    def _end(self, gone: LineGone) -> None:
         self._gone = True
         self._error = self._error or gone.error
 
     # -- how it ends ----------------------------------------------------------
 
     def _fail(self, error: Exception) -> None:
-        """End the link because of an error; the first one is what is told."""
+        """End the line because of an error; the first one is what is told."""
+        farewell: Fail | None = None
         if isinstance(error, JournalUnusable):
-            farewell: Fail | None = Fail(FailCode.STORAGE, "the other side cannot store messages")
+            farewell = Fail(FailCode.STORAGE, "the other side cannot store messages")
             told: LandlineError = error
         elif isinstance(error, zmq.ContextTerminated):
-            farewell = None
             told = ConversationBroken("the program is ending")
         elif isinstance(error, RemoteProtocolError):
             farewell = Fail(error.code, str(error))
-            told = ConversationBroken(f"the other side broke the protocol: {error}")
+            if error.code == FailCode.DISAGREEMENT:
+                told = RecordsDiffer(self._known.other)
+            else:
+                told = ConversationBroken(f"the other side broke the protocol: {error}")
         else:
-            farewell = None
             told = ConversationBroken(f"an error in this program: {error!r}")
             told.__cause__ = error
         self._failed = True
         self._error = self._error or told
-        if farewell is not None and not self._leaving:
+        if farewell is not None and self._phase is not Phase.ENDING:
             self._hand_over(encode(farewell))
         self._leave()
 
     def _leave(self) -> None:
-        if not self._leaving:
-            self._leaving = True
+        if self._phase is not Phase.ENDING:
+            self._phase = Phase.ENDING
             self._hand_over(HANG_UP)
 
     def _hand_over(self, octets: bytes) -> None:
-        """Give the receiver a frame to send, unless it has gone: then ``LinkGone`` comes."""
+        """Give the receiver a frame to send, unless it has gone: then ``LineGone`` comes."""
         with suppress(zmq.Again):
             self._control.send(octets, zmq.NOBLOCK)
 
-    def _finish(self) -> None:
-        """Keep what was said and heard until the end, though nothing is sent any more."""
-        with suppress(Empty):
-            while True:
-                letter = self._mailbox.get_nowait()
-                if type(letter) is Say:
-                    self._say(letter)
+    def _finish(self, put: int) -> None:
+        """Keep what was said until the end, close the journal, and say how it ended."""
         try:
-            if self._outbound is not None:
-                self._store()
-                self._settle(self._outbound)
+            if self._id is not None:
+                self._keep_rest()
         except JournalUnusable as error:
             if self._error is None or isinstance(self._error, ConversationBroken):
                 self._error = error
         finally:
             self._journal.close()
+            # Whoever reads that it is over may call again.
+            self._engagements.give(self._mailbox)
+            self._say_over(put)
 
-    def _say_over(self) -> None:
+    def _keep_rest(self) -> None:
+        """Store what was said too late; it is delivered at the next meeting."""
+        assert self._id is not None
+        if self._heard and not self._failed:
+            self._store([], self._heard, durable=True)
+        complete = self._complete
+        texts = self._room.take()
+        self._note_confirmed()
+        if texts:
+            self._journal.post(self._known.other, [(text.at, text.text) for text in texts])
+        self._journal.finish(self._id, complete=complete)
+        self._journal.sweep(self._id)
+
+    def _say_over(self, put: int) -> None:
         """Tell the application how it ended: both byes, or what is not confirmed."""
         outbound = self._outbound
-        if outbound is None:
+        if self._id is None:
             self._notices.put(Over(self._error))
-        elif self._complete(outbound):
-            self._notices.put(Ended(outbound.texts, self._heard_texts))
+        elif self._complete:
+            heard = self._receipts.stored - 1
+            self._notices.put(Ended(outbound.texts, heard))
             self._notices.put(Over(None))
         else:
-            unconfirmed = self._said - min(self._said, outbound.confirmed)
+            said = self._carried + put
+            unconfirmed = max(0, said - min(outbound.confirmed, outbound.texts))
             self._notices.put(Over(_with_count(self._error, unconfirmed)))
 
-    def _complete(self, outbound: Outbound) -> bool:
+    @property
+    def _carrying(self) -> bool:
+        """Whether more of the outbox can be said now."""
+        return self._phase is Phase.CARRYING and self._outbound.waiting_octets <= CHUNK_MAX
+
+    @property
+    def _complete(self) -> bool:
         # When only the ack of our own bye is missing, the other side has it:
         # it has said bye, confirmed every text, and left.
+        outbound = self._outbound
         closing = outbound.state in (OutboundState.CLOSING, OutboundState.CONFIRMED)
         left = self._error is None or isinstance(self._error, ConnectionLost)
         return left and closing and self._heard_bye and outbound.unconfirmed == 0
+
+    @property
+    def _known(self) -> Parties:
+        assert self._parties is not None
+        return self._parties
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _with_count(error: LandlineError | None, unconfirmed: int) -> LandlineError:
@@ -306,7 +481,7 @@ def _with_count(error: LandlineError | None, unconfirmed: int) -> LandlineError:
         return error
     why = "you hung up before both had said bye" if error is None else str(error)
     messages = "message was" if unconfirmed == 1 else "messages were"
-    kept = "; what was said is in the history" if unconfirmed else ""
+    kept = "; what is not delivered is kept for the next call" if unconfirmed else ""
     broken = ConversationBroken(
         f"the conversation broke off: {why}; {unconfirmed} {messages} not confirmed{kept}",
         unconfirmed,

@@ -1,44 +1,53 @@
 """Waiting for calls: an iterator of callers that can be accepted or declined.
 
-Ties a gate and one link after the other together: a fresh PAIR for each
+Ties a gate and one line after the other together: a fresh PAIR for each
 caller. It prints nothing and asks nobody.
 """
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import Self
 
 import zmq
 
+from landline.calling import RESUMABLE_MS
 from landline.conversation import Conversation
-from landline.ends import Listen
+from landline.courier import Courier
+from landline.ends import Engagements, Knocker, Listen
 from landline.errors import InvalidInput, LandlineError, PortTaken, Unavailable
 from landline.gate import Gate
 from landline.home import DeviceKey
 from landline.journal import Journal
-from landline.line import Bound, Control, HangUp, Knocked, Opened, Over
-from landline.link import Link
+from landline.letters import Answer, Bound, HangUp, Knocked, Opened, Over
+from landline.line import Line
 from landline_protocol.errors import FailCode
 from landline_protocol.frames import Accept, Decline
-from landline_protocol.limits import RING_S, SAY_MAX
+from landline_protocol.limits import REDIAL_S, RING_S, SAY_MAX
 from landline_protocol.messages import Account
 
 
 class IncomingCall:
-    """Someone calls: accept or decline."""
+    """Someone calls: accept or decline.
 
-    def __init__(self, link: Link, me: str, caller: str) -> None:
-        self.caller = caller
-        self._link = link
+    ``rings`` is false of a delivery: somebody has left messages, and nobody
+    needs to be asked. ``resumed`` is true of a conversation that goes on after
+    this program was started anew.
+    """
+
+    def __init__(self, line: Line, me: str, knocked: Knocked) -> None:
+        self.caller = knocked.hello.caller
+        self.rings = knocked.hello.ring
+        self.resumed = knocked.resumed
+        self._line = line
         self._me = me
         self._answered = False
 
     @property
     def ended(self) -> bool:
         """Whether the caller has given up, or it has rung for too long."""
-        return self._link.ended
+        return self._line.ended
 
     def accept(self) -> Conversation:
         """Take the call.
@@ -49,9 +58,10 @@ class IncomingCall:
         if self._answered:
             raise LandlineError(f"the call of {self.caller} has been answered already")
         self._answered = True
-        self._link.mailbox.put(Control(Accept()))
-        self._link.expect(Opened)
-        return Conversation(self._link, self._me, self.caller)
+        if not self.resumed:
+            self._line.mailbox.put(Answer(Accept()))
+        self._line.expect(Opened)
+        return Conversation(self._line, self._me, self.caller)
 
     def decline(self, say: str = "") -> None:
         """Do not take the call; ``say``, up to 512 characters, is shown to the caller.
@@ -64,8 +74,9 @@ class IncomingCall:
         _check_say(say)
         if not self._answered:
             self._answered = True
-            self._link.mailbox.put(Control(Decline(FailCode.DECLINED, say)))
-            self._link.stop()
+            if not self.resumed:
+                self._line.mailbox.put(Answer(Decline(FailCode.DECLINED, say)))
+            self._line.stop()
 
 
 class Waiting:
@@ -73,6 +84,7 @@ class Waiting:
 
     Between two callers it listens anew. A call that the loop's body leaves
     unanswered is declined; a conversation that it leaves open is closed.
+    Meanwhile a courier delivers what the outbox holds.
     """
 
     def __init__(
@@ -80,21 +92,28 @@ class Waiting:
         context: "zmq.Context[zmq.Socket[bytes]]",
         key: DeviceKey,
         account: Account,
-        journal: Path,
+        journal: Callable[[], Journal],
+        engagements: Engagements,
         gate: Gate,
+        courier: Courier,
         notice: Callable[[str], None],
         ring_s: float = RING_S,
+        redial_s: float = REDIAL_S,
     ) -> None:
         self.account = account
         self.port = account.port
         self._context = context
         self._key = key
         self._journal = journal
+        self._engagements = engagements
         self._gate = gate
+        self._courier = courier
         self._notice = notice
         self._ring_s = ring_s
-        self._link: Link | None = None
+        self._redial_s = redial_s
+        self._line: Line | None = None
         self._vacant = True
+        self._last: tuple[Knocker, ...] = ()
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -105,6 +124,8 @@ class Waiting:
             stack.callback(self._gate.stop)
             stack.callback(self._hang_up)
             self._listen()
+            self._courier.start()
+            stack.callback(self._courier.stop)
             self._resources = stack.pop_all()
         return self
 
@@ -118,23 +139,25 @@ class Waiting:
 
     def __iter__(self) -> Iterator[IncomingCall]:
         while True:
-            link, caller = self._next_knock()
-            call = IncomingCall(link, self.account.name, caller)
+            line, knocked = self._next_knock()
+            call = IncomingCall(line, self.account.name, knocked)
             yield call
             call.decline()
             self._hang_up()
             self._listen()
 
-    def _next_knock(self) -> tuple[Link, str]:
+    def _next_knock(self) -> tuple[Line, Knocked]:
         while True:
-            assert self._link is not None
-            notice = self._link.next()
+            assert self._line is not None
+            notice = self._line.next()
             if isinstance(notice, Knocked):
                 self._vacant = False
-                self._gate.engage()
-                return self._link, notice.hello.caller
+                guest = Knocker(notice.hello.caller, notice.key)
+                self._last = (guest,)
+                self._gate.engage(guest)
+                return self._line, notice
             if isinstance(notice, Over):
-                # Before a new link is made: in a context that ends none can be.
+                # Before a new line is made: in a context that ends none can be.
                 self._gate.check()
                 if not isinstance(notice.error, Unavailable | None):
                     raise notice.error
@@ -145,30 +168,41 @@ class Waiting:
     def _listen(self) -> None:
         self._vacant = True
         self._bind(self.account.port)
+        expected = self._last + self._resumable()
         try:
-            self._gate.publish(self.port)
+            self._gate.publish(self.port, expected)
         except PortTaken:
             self._hang_up()
             self._bind(0)
-            self._gate.publish(self.port)
+            self._gate.publish(self.port, expected)
+
+    def _resumable(self) -> tuple[Knocker, ...]:
+        """Return whose conversations a program that died has left behind."""
+        since = time.time_ns() // 1_000_000 - RESUMABLE_MS
+        with closing(self._journal()) as journal:
+            return tuple(
+                Knocker(each.other, each.key)
+                for each in journal.in_progress()
+                if not each.caller and each.active_ms >= since
+            )
 
     def _bind(self, port: int) -> None:
-        journal = Journal(self._journal)
-        end = Listen(self.account.name, port, journal.knows, self._ring_s)
-        self._link = Link(self._context, self._key, end, journal)
-        bound = self._link.expect(Bound).port
+        journal = self._journal()
+        end = Listen(self.account.name, port, journal, self._ring_s, redial_s=self._redial_s)
+        self._line = Line(self._context, self._key, end, journal, self._engagements)
+        bound = self._line.expect(Bound).port
         if bound not in (self.port, self.account.port) and self.account.port:
             self._notice(f"port {self.account.port} is taken; listening on {bound} instead")
         self.port = bound
 
     def _hang_up(self) -> None:
-        if self._link is not None:
-            self._link.stop()
+        if self._line is not None:
+            self._line.stop()
 
     def _wake(self) -> None:
         """The gate has ended: nobody can call any more. A conversation goes on."""
-        if self._link is not None and self._vacant:
-            self._link.mailbox.put(HangUp())
+        if self._line is not None and self._vacant:
+            self._line.mailbox.put(HangUp())
 
 
 def _check_say(say: str) -> None:

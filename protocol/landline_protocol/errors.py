@@ -66,3 +66,4 @@ class FailCode(StrEnum):
     DECLINED = "declined"
     NO_ANSWER = "no-answer"
     STORAGE = "storage"
+    HUNG_UP = "hung-up"

@@ -1,0 +1,195 @@
+"""Calling: from a name to a conversation, or to what keeps it from coming about.
+
+Asks the broker where the callee is, dials, and waits for the answer; or takes
+up a conversation that a program which died has left behind. Used by one
+thread at a time.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+
+import zmq
+
+from landline.client import BrokerClient
+from landline.conversation import Conversation
+from landline.ends import Address, Dial, Engagements, Guest
+from landline.errors import (
+    ConversationBroken,
+    JournalUnusable,
+    LandlineError,
+    NotAdmitted,
+    Unavailable,
+)
+from landline.events import Connected, Ended, EndpointReceived, Progress, Ringing
+from landline.home import DeviceKey
+from landline.journal import Journal, KeptConversation
+from landline.letters import HangUp, Opened, Over, Parties, Rang
+from landline.line import Line
+from landline_protocol.conversation import Inbound, Outbound, OutboundState
+from landline_protocol.invite import Invite
+from landline_protocol.limits import CONVERSATION_ID_OCTETS, FAREWELL_S, REDIAL_DIAL_S
+from landline_protocol.link import Role
+from landline_protocol.messages import Call, Claimed
+
+ASK_S = 2.0
+"""How long the broker may take to say where a callee is by now."""
+RESUMABLE_MS = 600_000
+"""How long after its last word a conversation of a program that died can go on."""
+STALLED_S = 30.0
+"""How long a delivery may take to get on."""
+
+
+class Caller:
+    """Calls users on behalf of ``me``; ``journal`` opens the journal anew."""
+
+    def __init__(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        invite: Invite,
+        key: DeviceKey,
+        me: str,
+        journal: Callable[[], Journal],
+        engagements: Engagements,
+        redial_s: float,
+    ) -> None:
+        self.me = me
+        self._context = context
+        self._invite = invite
+        self._key = key
+        self._journal = journal
+        self._engagements = engagements
+        self._redial_s = redial_s
+        self._line: Line | None = None
+
+    def call(
+        self, name: str, client: BrokerClient, progress: Callable[[Progress], None], *, ring: bool
+    ) -> Conversation:
+        """Call a waiting user, and return when the call is accepted.
+
+        Raises:
+            LandlineError: nobody is there, or takes the call; see ``Peer.call``.
+        """
+        with ExitStack() as stack:
+            # No call is made that could not be kept.
+            journal = self._journal()
+            stack.callback(journal.close)
+            claimed = client.ask(Call(name), Claimed)
+            ring_s = client.hello().policy.ring
+            client.close()
+            host = claimed.host or self._invite.host
+            conversation = os.urandom(CONVERSATION_ID_OCTETS)
+            parties = Parties(conversation, name, claimed.key, Role.CALLER, host, claimed.port)
+            inbound = Inbound(conversation, Role.CALLEE)
+            dial = Dial(
+                self.me,
+                Guest(parties, inbound),
+                ring=ring,
+                ring_s=ring_s,
+                redial_s=self._redial_s,
+                ask=lambda: self._ask(parties),
+            )
+            progress(EndpointReceived(name, host, claimed.port))
+            stack.pop_all()  # the journal is the line's now
+        return self._answered(dial, journal, progress)
+
+    def resume(self, name: str, progress: Callable[[Progress], None]) -> Conversation | None:
+        """Take up the conversation that a program which died had with ``name``, if it can go on.
+
+        Raises:
+            JournalUnusable: it cannot be read or written.
+        """
+        with closing(self._journal()) as journal:
+            since = time.time_ns() // 1_000_000 - RESUMABLE_MS
+            found = [
+                each
+                for each in journal.in_progress(name)
+                if each.caller and each.active_ms >= since
+            ]
+            if not found:
+                return None
+            kept = found[0]
+            inbound = Inbound(kept.uuid, Role.CALLEE)
+            inbound.restore(journal.chunks(kept.id, mine=False))
+            outbound = Outbound(kept.uuid, Role.CALLER)
+            outbound.restore(journal.chunks(kept.id, mine=True), kept.confirmed)
+        try:
+            talk = self._answered(self._dial_again(kept, inbound), self._journal(), progress)
+            if outbound.state is OutboundState.OPEN:
+                return talk
+            self._part(talk)
+        except (Unavailable, NotAdmitted, ConversationBroken):
+            with closing(self._journal()) as journal:
+                journal.finish(kept.id, complete=False)
+        return None
+
+    def deliver(self, name: str, client: BrokerClient) -> None:
+        """Bring a user what the outbox holds for them, without ringing.
+
+        Raises:
+            LandlineError: they are not there, or it broke off.
+        """
+        with self.call(name, client, lambda _: None, ring=False) as talk:
+            talk.bye()
+            while not isinstance(event := talk.next_event(STALLED_S), Ended):
+                if event is None:
+                    raise ConversationBroken(f"{name} does not say bye")
+
+    def hang_up(self) -> None:
+        """End what is being done now. Any thread may ask for it."""
+        if self._line is not None:
+            self._line.mailbox.put(HangUp())
+
+    def _dial_again(self, kept: KeptConversation, inbound: Inbound) -> Dial:
+        parties = Parties(
+            kept.uuid, kept.other, kept.key, Role.CALLER, kept.host, kept.port, kept.id
+        )
+        return Dial(
+            self.me,
+            Guest(parties, inbound),
+            dial_s=REDIAL_DIAL_S,
+            redial_s=self._redial_s,
+            ask=lambda: self._ask(parties),
+        )
+
+    def _part(self, talk: Conversation) -> None:
+        """Let a conversation end in which everything has been said here."""
+        try:
+            talk.close(linger=FAREWELL_S)
+        except JournalUnusable:
+            raise
+        except LandlineError:
+            talk.hang_up()
+
+    def _ask(self, parties: Parties) -> Address | None:
+        """Ask the broker where the callee is by now."""
+        with closing(BrokerClient(self._context, self._invite, self._key)) as client:
+            try:
+                claimed = client.ask(Call(parties.other, resume=True), Claimed, seconds=ASK_S)
+            except LandlineError:
+                return None
+        if claimed.key != parties.key:
+            return None
+        return Address(claimed.host or self._invite.host, claimed.port)
+
+    def _answered(
+        self, dial: Dial, journal: Journal, progress: Callable[[Progress], None]
+    ) -> Conversation:
+        """Dial, wait until the callee has answered, and return the conversation."""
+        name = dial.guest.parties.other
+        self._line = line = Line(self._context, self._key, dial, journal, self._engagements)
+        try:
+            while True:
+                notice = line.next()
+                if isinstance(notice, Opened):
+                    return Conversation(line, self.me, name)
+                if isinstance(notice, Connected):
+                    progress(notice)
+                elif isinstance(notice, Rang):
+                    progress(Ringing(name))
+                elif isinstance(notice, Over):
+                    raise notice.error or ConversationBroken("the call was broken off")
+        except BaseException:
+            line.stop()
+            raise
