@@ -35,7 +35,7 @@ def chunks_of(file: File, conversation: int, *, mine: bool, upto: int = 0) -> It
             ).fetchall()
         for row in page:
             chunk = Row._make(row)
-            if chunk.first + chunk.count - 1 > upto:
+            if chunk.first + chunk.size - 1 > upto:
                 yield chunk
         if len(page) < _PAGE:
             return
