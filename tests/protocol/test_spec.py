@@ -120,20 +120,23 @@ def test_the_fail_codes_are_those_of_the_code() -> None:
 
 
 def test_the_kinds_of_frames_are_those_of_the_code() -> None:
-    grammar = re.findall(r"^(\w+) +=.* ?%x(\d\d) ", section("6.1"), re.MULTILINE)
+    grammar = re.findall(r"^(\w+) +=.* ?%x([\dA-F]{2}) ", section("6.1"), re.MULTILINE)
     assert {name: int(octet, 16) for name, octet in grammar} == {
         kind.name.lower(): kind.value for kind in frames.Kind
     }
 
 
 def test_the_fields_of_frames_are_those_of_the_code() -> None:
-    hello, welcome, refuse, ack, text, bye = map(first_cells, tables(section("6.1")))
+    found = list(map(first_cells, tables(section("6.1"))))
+    hello, welcome, refuse, ack, ask, stored, text, bye = found
     assert hello == field_names(frames.Hello)
     assert welcome == field_names(frames.Welcome)
     for kind in (frames.Refuse, frames.Decline, frames.Fail):
         assert refuse == field_names(kind)
     assert field_names(frames.Accept) == []
     assert ack == field_names(frames.Ack)
+    assert ask == field_names(frames.Ask)
+    assert stored == field_names(frames.Stored)
     assert text == ["", *field_names(frames.Text)]
     assert bye == ["", *field_names(frames.Bye)]
 
