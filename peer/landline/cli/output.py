@@ -74,11 +74,10 @@ def iso(at_ms: int) -> str:
 
 def local(at_ms: int, form: str) -> str:
     """Return milliseconds since 1970 as local time; the speaker's clock may say anything."""
-    at = _EPOCH + timedelta(milliseconds=at_ms)
     try:
-        return at.astimezone().strftime(form)
+        return datetime.fromtimestamp(at_ms / 1000).strftime(form)  # noqa: DTZ006 - of this place
     except (OverflowError, ValueError, OSError):
-        return at.strftime(form)
+        return (_EPOCH + timedelta(milliseconds=at_ms)).strftime(form)
 
 
 def counted(number: int, what: str) -> str:
