@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from traceback import clear_frames
 from types import TracebackType
 from typing import Self
 
@@ -319,6 +320,9 @@ class Peer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # What a signal has interrupted may hold a socket that it had no time to
+        # put where it would be closed; the context's end would wait for it.
+        clear_frames(trace)
         self.close()
 
     def _lock(self) -> None:
