@@ -96,7 +96,9 @@ def _outcome(sending: "Sending", name: str) -> str:
     if kept:
         many = f"{counted(kept, 'message')} " if delivered + kept > 1 else ""
         pronoun = "it is" if kept == 1 else "they are"
-        because = f": {visible(sending.why)}" if sending.why else ""
+        # The error's advice is for somebody who must do something now.
+        why = visible(sending.why.partition(";")[0])
+        because = f": {why}" if why else ""
         parts.append(f"{many}kept for {name}{because}")
         parts.append(f"{pronoun} delivered when you two next meet")
     return "; ".join(parts) or f"there was nothing to deliver to {name}"
