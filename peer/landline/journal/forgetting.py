@@ -17,6 +17,8 @@ from landline.journal.past import indexed, unindex
 from landline.journal.records import Progress, items_of, octets_of
 from landline_protocol.frames import Item, Text, split_items
 
+# Beyond this it is cheaper to build the index anew, when there is time, than to mend it.
+_MANY = 10_000
 _CONVERSATIONS = "SELECT id, confirmed, state FROM conversations"
 # Each step finds the next conversation by the index, however many chunks this one has.
 _WITH_CHUNKS = """
@@ -102,7 +104,7 @@ def _take_out(
 ) -> int:
     reach = indexed(file)
     total = 0
-    unindexed = False
+    unindexed = 0
     for conversation, confirmed, state in conversations:
         heard, heard_ms = last_of(file, conversation, mine=False)
         _, said_ms = last_of(file, conversation, mine=True)
@@ -118,9 +120,9 @@ def _take_out(
                 changed = True
                 texts = _texts(taken)
                 total += len(texts)
-                if row.id <= reach and texts:
-                    unindex(file, row.id, texts)
-                    unindexed = True
+                if row.id <= reach:
+                    unindexed += len(texts)
+                    reach = _unindex(file, row.id, texts, unindexed, reach)
                 _keep_rest(file, row, taken)
         if changed:
             file.db.execute(
@@ -129,10 +131,20 @@ def _take_out(
                 (heard, max(heard_ms, said_ms), conversation),
             )
     _note_reach(file, reach)
-    if unindexed:
+    if 0 < unindexed <= _MANY:
         # What was deleted from the index stays in its older parts until they are joined.
         file.db.execute("INSERT INTO search (search) VALUES ('optimize')")
     return total
+
+
+def _unindex(file: File, id_: int, texts: list[tuple[int, str]], unindexed: int, reach: int) -> int:
+    """Take texts out of the index, or all of them if these are many; return how far it reaches."""
+    if unindexed <= _MANY:
+        unindex(file, id_, texts)
+        return reach
+    file.db.execute("INSERT INTO search (search) VALUES ('delete-all')")
+    file.db.execute("UPDATE indexed SET upto = 0")
+    return 0
 
 
 def _taken(row: Row, limit: int, before_ms: int | None) -> list[Item | None]:

@@ -78,7 +78,8 @@ def pending(file: File, other: str | None) -> Iterator[Pending]:
     streams = [waiting(file, other)]
     for conversation, _, name, confirmed in _open_ended(file, other):
         streams.append(unconfirmed(file, conversation, name, confirmed))
-    return heapq.merge(*streams, key=itemgetter(1))
+    with file.explained():
+        yield from heapq.merge(*streams, key=itemgetter(1))
 
 
 def addressees(file: File) -> list[str]:

@@ -60,12 +60,13 @@ def records(
 ) -> Iterator[Record]:
     """Yield what was said, in the order of storing, then what waits in the outbox."""
     wanted = _parsed(search or "")
-    for kept, number, text in _found(file, other, wanted):
-        if since_ms is None or text.at >= since_ms:
-            yield kept.record(number, text)
-    for each in _among(waiting(file, other), wanted):
-        if since_ms is None or each.at_ms >= since_ms:
-            yield Record(each.other, True, None, each.at_ms, each.text, False)
+    with file.explained():
+        for kept, number, text in _found(file, other, wanted):
+            if since_ms is None or text.at >= since_ms:
+                yield kept.record(number, text)
+        for each in _among(waiting(file, other), wanted):
+            if since_ms is None or each.at_ms >= since_ms:
+                yield Record(each.other, True, None, each.at_ms, each.text, False)
 
 
 def index(file: File, most: int) -> bool:
