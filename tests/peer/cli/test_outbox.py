@@ -95,6 +95,17 @@ def test_the_outbox_is_flushed(household: Household) -> None:
     carol.expect_line("^two$")
 
 
+def test_while_you_wait_the_waiting_program_delivers(household: Household) -> None:
+    """One program talks from a home; the other leaves it the message."""
+    bob, alice = household.wait("bob"), household.wait("alice")
+    child = household.run("alice", "send", "bob", "one")
+    assert child.wait() == 0
+    assert "kept for bob: another landline is at work from this home" in child.stderr_lines[0]
+    bob.expect_line("^one$")
+    alice.expect_error_line("what was kept for bob is delivered")
+    assert waiting(household) == []
+
+
 def test_an_empty_outbox(household: Household) -> None:
     """Nothing on stdout, a line on stderr."""
     for arguments in ([], ["bob"], ["--flush"], ["bob", "--flush"]):
