@@ -180,10 +180,10 @@ def test_only_what_is_durable_reaches_the_disk_at_once(path: Path, tmp_path: Pat
         "    os.write(1, b'stored')\n"
     )
     trace = tmp_path / "trace"
-    command = ["strace", "-f", "-e", "trace=fsync,fdatasync,write", "-o", trace]
+    command = ["strace", "-f", "-e", "trace=fsync,fdatasync,write", "-o", str(trace)]
     try:
         subprocess.run(
-            [*command, sys.executable, script, path],
+            [*command, sys.executable, str(script), str(path)],
             check=True,
             capture_output=True,
             timeout=30,
@@ -287,7 +287,7 @@ def test_many_programs_make_one_journal_at_once(path: Path) -> None:
         "import sys; from pathlib import Path; from landline.journal import Journal\n"
         "sys.stdin.readline(); Journal(Path(sys.argv[1])).close()"
     )
-    command = [sys.executable, "-c", script, path]
+    command = [sys.executable, "-c", script, str(path)]
     started = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(4)]
     for each in started:
         assert each.stdin is not None

@@ -74,6 +74,8 @@ def prepare(file: File) -> None:
     with file.explained():
         # What is deleted leaves no trace, whatever SQLite's own default is.
         file.db.execute("PRAGMA secure_delete = ON")
+        # 16 MiB of write-ahead log: in bulk a text costs two thirds of what it does with 4.
+        file.db.execute("PRAGMA wal_autocheckpoint = 4000")
         version = _version(file)
         if version == SCHEMA_VERSION:
             file.db.execute("SELECT upto FROM indexed").fetchone()
