@@ -28,6 +28,8 @@ from landline_protocol.messages import Done, Leased, Leave, Renew, Vet, Vetted, 
 
 VET_S = 4.0
 """How long the broker may take to vet a key before the knock is refused."""
+VET_EXPECTED_S = 1.0
+"""How long it may take if whoever knocks is let in anyway: they redial every three seconds."""
 RENEW_S = 5.0
 """How long the broker may take to note where this peer waits, or to prolong it."""
 RETRY_S = 5.0
@@ -286,29 +288,43 @@ class Gate(threading.Thread):
         if len(request) == 7:
             _, _, domain, address, _, mechanism, key = request
             if (domain, mechanism, len(key)) == (ZAP_DOMAIN, b"CURVE", KEY_OCTETS):
-                knocker = self._known(key) or self._vetted(key, address)
+                knocker = self._admitted(key, address)
         status = (b"400", b"refused", b"") if knocker is None else (b"200", b"", knocker.user_id)
         return [b"1.0", request[1] if len(request) > 1 else b"", *status, b""]
 
-    def _known(self, key: bytes) -> Knocker | None:
-        """Return whose conversation is on, or can go on, if it is their key."""
-        known = self._expected if self._open else (self._guest,)
-        return next((each for each in known if each is not None and each.key == key), None)
+    def _admitted(self, key: bytes, address: bytes) -> Knocker | None:
+        """Return whom a key lets in: the guest, if one is here.
 
-    def _vetted(self, key: bytes, address: bytes) -> Knocker | None:
-        if not self._open or not self._purse.spend(address):
+        Else whom the broker vets, or who is expected.
+        """
+        if not self._open:
+            guest = self._guest
+            return guest if guest is not None and guest.key == key else None
+        expected = next((each for each in self._expected if each.key == key), None)
+        # The broker first: a call anew is to be counted there as one that came through.
+        vetted = self._vetted(key, address, VET_S if expected is None else VET_EXPECTED_S)
+        knocker = vetted or expected
+        return None if knocker is None or self._is_blocked(knocker.name) else knocker
+
+    def _vetted(self, key: bytes, address: bytes, seconds: float) -> Knocker | None:
+        if not self._purse.spend(address):
             return None
         try:
-            name = self._client.ask(Vet(key), Vetted, seconds=VET_S).name
-            self._purse.give_back(address)
-            blocked = self._blocked(name)
+            name = self._client.ask(Vet(key), Vetted, seconds=seconds).name
         except LandlineError:
             return None
+        self._purse.give_back(address)
         if self._published:
             # Engaged from now on; unless the caller comes in, wait anew.
             self._published = False
-            self._renewal = Deadline(0.0 if blocked else DIAL_S)
-        return None if blocked else Knocker(name, key)
+            self._renewal = Deadline(0.0 if self._is_blocked(name) else DIAL_S)
+        return Knocker(name, key)
+
+    def _is_blocked(self, name: str) -> bool:
+        try:
+            return self._blocked(name)
+        except LandlineError:
+            return True
 
 
 def _nothing() -> None:
