@@ -123,6 +123,13 @@ class Settled(Struct, frozen=True):
     upto: int
 
 
+class Moved(Struct, frozen=True):
+    """Receiver to sender: the callee is somewhere else now."""
+
+    host: str
+    port: int
+
+
 class LineGone(Struct, frozen=True):
     """Receiver to sender: there will be no link any more, and why."""
 
@@ -181,6 +188,7 @@ Letter = (
     | Acked
     | Asked
     | Settled
+    | Moved
     | LineGone
 )
 Notice = (

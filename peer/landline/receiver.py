@@ -44,6 +44,7 @@ from landline.letters import (
     LinkDown,
     LinkUp,
     Mailbox,
+    Moved,
     Notices,
     Opened,
     Parties,
@@ -245,7 +246,8 @@ class Receiver(threading.Thread):
         if self._redial.patience.expired:
             raise LineOver(error)
         self._rest(Deadline(self._redial.pause()))
-        self._redial.look_up()
+        if self._redial.look_up():
+            self._mailbox.put(Moved(*self._redial.address))
 
     def _may_dial_again(self, error: LandlineError) -> bool:
         """Whether a call that has not begun, and whose link was there and broke, is tried again."""

@@ -64,8 +64,11 @@ class Redial:
             pause = min(PAUSE_S * 2.0 ** min(self._attempts - 2, 20), PAUSE_MOST_S)
         return float(self.patience.remaining(pause * random.uniform(0.5, 1.5)) or 0.0)
 
-    def look_up(self) -> None:
-        """Ask where the callee is by now, when knocking has been in vain for a while."""
-        if isinstance(self._end, Dial) and self._ask.expired:
-            self._address = self._end.ask() or self._address
-            self._ask = Deadline(ASK_AGAIN_S)
+    def look_up(self) -> bool:
+        """Ask where the callee is, when knocking has been in vain; return whether it has moved."""
+        if not (isinstance(self._end, Dial) and self._ask.expired):
+            return False
+        before = self._address
+        self._address = self._end.ask() or before
+        self._ask = Deadline(ASK_AGAIN_S)
+        return self._address != before

@@ -38,6 +38,7 @@ from landline.letters import (
     LinkDown,
     LinkUp,
     Mailbox,
+    Moved,
     Notices,
     Over,
     Parties,
@@ -49,7 +50,7 @@ from landline.letters import (
 )
 from landline_protocol.conversation import Outbound, OutboundState, Receipts
 from landline_protocol.errors import FailCode, RemoteProtocolError
-from landline_protocol.frames import Ask, Bye, Chunk, Fail, Stored, Text, encode
+from landline_protocol.frames import Accept, Ask, Bye, Chunk, Fail, Stored, Text, encode
 from landline_protocol.limits import CHUNK_MAX, WINDOW
 from landline_protocol.link import Role
 
@@ -99,7 +100,7 @@ class Sender(threading.Thread):
         self._mailbox = mailbox
         self._notices = notices
         self._room = room
-        self._carries = False
+        self._greeted: Greeted | None = None
         self.bound = False
         self.ready = threading.Event()
         self._phase = Phase.SILENT
@@ -135,6 +136,7 @@ class Sender(threading.Thread):
             Acked: self._confirm,
             Asked: self._tell_stored,
             Settled: self._settle_one,
+            Moved: self._note_place,
             LineGone: self._end,
         }
 
@@ -201,6 +203,9 @@ class Sender(threading.Thread):
             self._ack_due = True
 
     def _answer(self, answer: Answer) -> None:
+        if type(answer.frame) is Accept:
+            # No call is taken that could not be kept.
+            self._begin()
         if not self._failed:
             self._hand_over(encode(answer.frame))
 
@@ -234,7 +239,9 @@ class Sender(threading.Thread):
         """Say what waits in the outbox, some at a time, before anything else."""
         if not self._carrying:
             return
-        posted = self._journal.posted(self._known.other, POSTED_A_TURN) if self._carries else []
+        assert self._greeted is not None
+        most = POSTED_A_TURN if self._greeted.carries else 0
+        posted = self._journal.posted(self._known.other, most)
         if posted:
             self._chunks += self._outbound.say([Text(each.at_ms, each.text) for each in posted])
             self._posted = [each.id for each in posted]
@@ -279,36 +286,45 @@ class Sender(threading.Thread):
     # -- what the receiver says ----------------------------------------------
 
     def _greet(self, greeted: Greeted) -> None:
+        self._parties = greeted.parties
+        self._greeted = greeted
+
+    def _begin(self) -> None:
         """Begin the conversation in the journal, or take it up again from there."""
-        self._parties = parties = greeted.parties
+        assert self._greeted is not None
+        parties = self._greeted.parties
         self._outbound = Outbound(parties.conversation, parties.role)
-        self._heard_digest = greeted.digest
-        self._carries = greeted.carries
-        if parties.stored is None:
-            self._id = self._journal.begin(
-                Beginning(
-                    uuid=parties.conversation,
-                    other=parties.other,
-                    key=parties.key,
-                    caller=parties.role is Role.CALLER,
-                    host=parties.host,
-                    port=parties.port,
-                    at_ms=_now_ms(),
-                )
-            )
+        self._heard_digest = self._greeted.digest
+        if parties.stored is not None:
+            self._take_up(parties.stored, self._greeted)
             return
-        self._id = parties.stored
-        known = self._journal.find(parties.conversation)
+        self._id = self._journal.begin(
+            Beginning(
+                uuid=parties.conversation,
+                other=parties.other,
+                key=parties.key,
+                caller=parties.role is Role.CALLER,
+                host=parties.host,
+                port=parties.port,
+                at_ms=_now_ms(),
+            )
+        )
+
+    def _take_up(self, stored: int, greeted: Greeted) -> None:
+        known = self._journal.find(greeted.parties.conversation)
         assert known is not None
-        self._outbound.restore(self._journal.chunks(self._id, mine=True), known.confirmed)
+        self._outbound.restore(self._journal.chunks(stored, mine=True), known.confirmed)
         self._settled = known.confirmed
         self._carried = self._outbound.texts
         if self._outbound.state is not OutboundState.OPEN:
             self._room.put_bye(_now_ms())
         self._receipts.restore(greeted.heard)
         self._heard_bye = greeted.heard_bye
+        self._id = stored
 
     def _link_up(self, link: LinkUp) -> None:
+        if self._id is None:
+            self._begin()
         if self._failed:
             return
         self._linked = True
@@ -370,6 +386,10 @@ class Sender(threading.Thread):
             self._asked.remove(settled.conversation)
         if self._phase is Phase.SETTLING and not self._asked:
             self._phase = Phase.CARRYING
+
+    def _note_place(self, moved: Moved) -> None:
+        if self._id is not None:
+            self._journal.moved(self._id, moved.host, moved.port)
 
     def _end(self, gone: LineGone) -> None:
         self._gone = True
