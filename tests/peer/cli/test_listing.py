@@ -7,6 +7,7 @@ import re
 
 from landline.cli.output import iso
 from tests.peer.cli.household import Household
+from tests.peer.cli.test_paging import program
 
 
 def test_who_is_a_table(household: Household) -> None:
@@ -121,7 +122,7 @@ def test_history_is_searched(household: Household) -> None:
 def test_history_goes_through_the_pager(household: Household) -> None:
     """On a terminal, when there is much of it, and unless it is not wanted."""
     talk(household, b"line\n" * 40)
-    pager = {"PAGER": "sed s/line/row/"}
+    pager = {"PAGER": program(household.path, "sed s/line/row/")}
     status, shown = household.terminal("alice", "history", "bob", env=pager).finish()
     assert status == 0
     assert shown.count("alice: row ✓") == 40

@@ -35,12 +35,20 @@ class Listing:
         self, *arguments: str, pager: str, term: str = "xterm", script: str = LISTING
     ) -> list[str]:
         """Return what the screen has shown when the listing has ended well."""
-        env = environment(self._path, {"PAGER": pager, "TERM": term})
+        env = environment(self._path, {"PAGER": program(self._path, pager), "TERM": term})
         terminal = Terminal(python("-c", script, *arguments), env, self._path)
         self.terminals.append(terminal)
         status, shown = terminal.finish()
         assert status == 0, shown
         return [row.rstrip() for row in shown.splitlines() if row.strip()]
+
+
+def program(path: Path, line: str) -> str:
+    """Make a program of a line of shell; the oldest click takes no arguments in PAGER."""
+    file = path / "pager"
+    file.write_text(f"#!/bin/sh\nexec {line}\n")
+    file.chmod(0o700)
+    return str(file)
 
 
 @pytest.fixture
