@@ -6,7 +6,7 @@ It knows no table. A connection belongs to one thread at a time.
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
@@ -46,7 +46,10 @@ class File:
         self.path = path
         self._durable = True
         with self.explained():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Only a new file: closing one that another connection of this program
+            # has open would end that connection's locks.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             # The connection is handed on, from the thread that opens it to the
             # receiver and then to the sender, and never used by two at once.
             self.db = sqlite3.connect(

@@ -6,11 +6,12 @@ and looks at nothing that grows with what is stored.
 
 import heapq
 import sqlite3
+import time
 from collections.abc import Iterator
 from operator import itemgetter
 
 from landline.errors import JournalUnusable
-from landline.journal.file import File
+from landline.journal.file import BUSY_MS, File
 from landline.journal.records import Progress
 from landline_protocol.frames import Text, encode_texts
 from landline_protocol.limits import BATCH_ITEMS_MAX, CHUNK_MAX
@@ -81,7 +82,7 @@ def prepare(file: File) -> None:
             file.db.execute("SELECT upto FROM indexed").fetchone()
             return
         if version == 0:
-            file.db.execute("PRAGMA journal_mode = WAL")
+            _log_ahead(file.db)
         with file.transaction(durable=True):
             # Another program may have been faster.
             version = _version(file)
@@ -91,6 +92,19 @@ def prepare(file: File) -> None:
                 _upgrade(file.db)
         if version == 1:
             file.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _log_ahead(db: sqlite3.Connection) -> None:
+    """Switch to WAL mode; SQLite does not wait by itself for others that do so, too."""
+    deadline = time.monotonic() + BUSY_MS / 1_000
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
 
 
 def _version(file: File) -> int:
