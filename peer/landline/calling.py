@@ -115,7 +115,8 @@ class Caller:
             outbound = Outbound(kept.uuid, Role.CALLER)
             outbound.restore(journal.chunks(kept.id, mine=True), kept.confirmed)
         try:
-            talk = self._answered(self._dial_again(kept, inbound), self._journal(), progress)
+            guest = Guest(_parties(kept), inbound, kept.confirmed, outbound.said)
+            talk = self._answered(self._dial_again(guest), self._journal(), progress)
             if outbound.state is OutboundState.OPEN:
                 return talk
             self._part(talk)
@@ -141,16 +142,13 @@ class Caller:
         if self._line is not None:
             self._line.mailbox.put(HangUp())
 
-    def _dial_again(self, kept: KeptConversation, inbound: Inbound) -> Dial:
-        parties = Parties(
-            kept.uuid, kept.other, kept.key, Role.CALLER, kept.host, kept.port, kept.id
-        )
+    def _dial_again(self, guest: Guest) -> Dial:
         return Dial(
             self.me,
-            Guest(parties, inbound),
+            guest,
             dial_s=REDIAL_DIAL_S,
             redial_s=self._redial_s,
-            ask=lambda: self._ask(parties),
+            ask=lambda: self._ask(guest.parties),
         )
 
     def _part(self, talk: Conversation) -> None:
@@ -193,3 +191,7 @@ class Caller:
         except BaseException:
             line.stop()
             raise
+
+
+def _parties(kept: KeptConversation) -> Parties:
+    return Parties(kept.uuid, kept.other, kept.key, Role.CALLER, kept.host, kept.port, kept.id)

@@ -51,10 +51,12 @@ class Knocker(NamedTuple):
 
 @dataclass(frozen=True)
 class Guest:
-    """With whom a line talks, and what has been heard of them."""
+    """With whom a line talks, what has been heard of them, and how much was said to them."""
 
     parties: Parties
     inbound: Inbound
+    confirmed: int = 0
+    said: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,12 +141,13 @@ class Listen:
         known = self.journal.find(hello.conversation)
         if known is None:
             parties = Parties(hello.conversation, knocker.name, knocker.key, self.role, "", 0)
-            return Guest(parties, inbound) if hello.resume == 1 else None
+            return Guest(parties, inbound)
         if known.caller or (known.other, known.key) != knocker or known.state is Progress.OVER:
             return None
         inbound.restore(self.journal.chunks(known.id, mine=False))
+        said = max((chunk.last for chunk in self.journal.chunks(known.id, mine=True)), default=0)
         parties = Parties(known.uuid, known.other, known.key, self.role, "", 0, known.id)
-        return Guest(parties, inbound)
+        return Guest(parties, inbound, known.confirmed, said)
 
 
 class Engagements:

@@ -5,6 +5,7 @@ application's thread, and the room through which everything that is said
 passes. It starts nothing and owns no socket.
 """
 
+import struct
 import threading
 from queue import SimpleQueue
 
@@ -19,9 +20,11 @@ TEXT_ROOM = 64
 """What a text takes besides its characters."""
 HANG_UP = b""
 """What the sender tells the receiver when the line is to end."""
-READY = b"\0"
-"""What the sender tells the receiver, with the window in four octets, when
-everything that was heard is stored and another link may greet."""
+READY = struct.Struct(">xI?QQ")
+"""What the sender tells the receiver when everything that was heard is stored
+and another link may greet: the window, whether both have said bye, how many
+items from here are confirmed, and how many any link may have carried. A frame
+never begins with its first octet."""
 
 
 class Parties(Struct, frozen=True):

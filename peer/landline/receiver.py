@@ -131,6 +131,7 @@ class Receiver(threading.Thread):
         self._port = 0
         self._begun = False
         self._window = WINDOW
+        self._said = [0, 0]
         self._their_resume = 1
         self._their_window = 0
         self._deadline = Deadline(None)
@@ -257,9 +258,9 @@ class Receiver(threading.Thread):
         """Wait until all that was heard is stored; return whether both have said bye."""
         while (octets := self._control.recv()) != HANG_UP:
             # Frames for the link that is dead come before it.
-            if octets[:1] == READY:
-                self._window = int.from_bytes(octets[1:5])
-                return bool(octets[5])
+            if octets[0] == 0:
+                self._window, both_said_bye, *self._said = READY.unpack(octets)
+                return bool(both_said_bye)
         raise LineOver(None)
 
     def _rest(self, pause: Deadline) -> None:
@@ -373,6 +374,13 @@ class Receiver(threading.Thread):
         if isinstance(guest, Refuse):
             self._link.send(guest)
             raise LinkLost(self._broken(guest.say))
+        if self._guest is None:
+            self._said = [guest.confirmed, guest.said]
+        if not self._possible(hello.resume):
+            self._link.send(
+                Refuse(FailCode.UNKNOWN_CONVERSATION, "this conversation cannot go on from there")
+            )
+            raise LineOver(self._broken(f"{hello.caller} has lost the thread of it"))
         self._guest = guest
         if not self._begun:
             self._meet(hello, guest.parties)
@@ -403,13 +411,22 @@ class Receiver(threading.Thread):
         fits = (VERSION, self._known.parties.conversation)
         if (welcome.version, welcome.conversation) != fits:
             raise RemoteProtocolError(FailCode.UNEXPECTED, "the welcome does not fit the hello")
+        if not self._begun:
+            self._said = [self._known.confirmed, self._known.said]
+        if not self._possible(welcome.resume):
+            raise RemoteProtocolError(
+                FailCode.UNKNOWN_CONVERSATION, f"nothing here can go on from item {welcome.resume}"
+            )
         self._their_resume, self._their_window = welcome.resume, welcome.window
         if self._known.parties.stored is None and not self._begun:
-            if welcome.resume != 1:
-                raise RemoteProtocolError(FailCode.UNEXPECTED, "nothing has been said to resume")
             # The callee says when it has rung long enough; this is for one that does not.
             self._deadline = Deadline(self._end.ring_s + self._end.grace_s)
             self._notices.put(Rang())
+
+    def _possible(self, resume: int) -> bool:
+        """Whether the other side can expect this number next (SPEC section 6.5)."""
+        confirmed, said = self._said
+        return confirmed < resume <= said + 1
 
     def _opened(self) -> None:
         guest = self._known

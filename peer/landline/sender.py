@@ -348,8 +348,8 @@ class Sender(threading.Thread):
             self._leave()
             return
         both_said_bye = self._heard_bye and self._outbound.state is not OutboundState.OPEN
-        window = self._receipts.resume().to_bytes(4)
-        self._hand_over(READY + window + bytes((both_said_bye,)))
+        outbound, window = self._outbound, self._receipts.resume()
+        self._hand_over(READY.pack(window, both_said_bye, outbound.confirmed, outbound.sent))
 
     def _hear(self, heard: Heard) -> None:
         if self._id is None or self._failed:
