@@ -7,6 +7,7 @@ passes. It starts nothing and owns no socket.
 
 import struct
 import threading
+from collections.abc import Sequence
 from queue import SimpleQueue
 
 from msgspec import Struct
@@ -107,6 +108,13 @@ class Heard(Struct, frozen=True):
         return self.batch.first + len(self.batch.items) - 1
 
 
+class Synced(Struct, frozen=True):
+    """Syncer to sender: what was stored up to this item survives a power cut, or cannot."""
+
+    upto: int
+    error: LandlineError | None
+
+
 class Acked(Struct, frozen=True):
     """Receiver to sender: the other side acknowledges."""
 
@@ -188,6 +196,7 @@ Letter = (
     | LinkUp
     | LinkDown
     | Heard
+    | Synced
     | Acked
     | Asked
     | Settled
@@ -239,14 +248,22 @@ class Room:
             ConversationBroken: bye has been said, or the conversation has ended.
         """
         with self._changed:
-            while self._size + self._beyond > self._most and not self._closed:
-                self._changed.wait()
-            self._check()
+            self._let_in()
             self._texts.append(text)
             self._size += len(text.text) + TEXT_ROOM
             self._said += 1
-            if len(self._texts) == 1:
-                self._mailbox.put(SAID)
+            return self._said
+
+    def put_all(self, texts: Sequence[Text]) -> int:
+        """Take texts, all or none, when there is room, and return the number of the last.
+
+        Raises: as ``put``.
+        """
+        with self._changed:
+            self._let_in()
+            self._texts += texts
+            self._size += sum([len(each.text) for each in texts]) + TEXT_ROOM * len(texts)
+            self._said += len(texts)
             return self._said
 
     def put_bye(self, at_ms: int) -> None:
@@ -278,8 +295,13 @@ class Room:
             self._changed.notify_all()
             return self._said
 
-    def _check(self) -> None:
+    def _let_in(self) -> None:
+        """Wait for room, and tell the sender if it has taken all that was put before."""
+        while self._size + self._beyond > self._most and not self._closed:
+            self._changed.wait()
         if self._said_bye:
             raise ConversationBroken("you have said bye; nothing was sent")
         if self._closed:
             raise ConversationBroken("the conversation has ended; nothing was sent")
+        if not self._texts:
+            self._mailbox.put(SAID)

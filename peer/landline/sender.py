@@ -8,6 +8,7 @@ what is to be sent goes to the receiver through an inproc pair.
 
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from enum import Enum, auto
 from queue import Empty
@@ -47,7 +48,9 @@ from landline.letters import (
     Said,
     SayBye,
     Settled,
+    Synced,
 )
+from landline.syncer import Syncer
 from landline_protocol.conversation import Outbound, OutboundState, Receipts
 from landline_protocol.errors import FailCode, RemoteProtocolError
 from landline_protocol.frames import Accept, Ask, Bye, Chunk, Fail, Stored, Text, encode
@@ -100,6 +103,7 @@ class Sender(threading.Thread):
         self._mailbox = mailbox
         self._notices = notices
         self._room = room
+        self._syncer = Syncer(journal, mailbox)
         self._greeted: Greeted | None = None
         self.bound = False
         self.ready = threading.Event()
@@ -111,12 +115,15 @@ class Sender(threading.Thread):
         self._linked = False
         self._asked: list[bytes] = []
         self._carried = 0
+        self._delivered = 0
         self._chunks: list[Chunk] = []
         self._posted: list[int] = []
         self._heard: list[Chunk] = []
         self._heard_digest = b""
         self._bye_due: SayBye | None = None
         self._heard_bye = False
+        self._heard_count = 0
+        self._unsynced: deque[tuple[int, int]] = deque()
         self._ack_due = False
         self._settled = 0
         self._busy = False
@@ -133,6 +140,7 @@ class Sender(threading.Thread):
             LinkUp: self._link_up,
             LinkDown: self._link_down,
             Heard: self._hear,
+            Synced: self._synced,
             Acked: self._confirm,
             Asked: self._tell_stored,
             Settled: self._settle_one,
@@ -226,9 +234,10 @@ class Sender(threading.Thread):
                 self._chunks += outbound.say(texts)
             if self._bye_due is not None:
                 at_ms, self._bye_due = self._bye_due.at_ms, None
-                self._chunks.append(outbound.bye(at_ms, self._receipts.stored, self._heard_digest))
+                self._chunks.append(outbound.bye(at_ms, self._heard_count, self._heard_digest))
         if self._chunks:
-            self._store(self._chunks, [], durable=False)
+            # What leaves the outbox must not come back there and be said twice.
+            self._store(self._chunks, [], durable=bool(self._posted))
         before = outbound.waiting_octets
         for batch in outbound.batches() if not self._asked else ():
             self._hand_over(batch)
@@ -250,15 +259,18 @@ class Sender(threading.Thread):
             self._phase = Phase.TALKING
 
     def _acknowledge(self) -> None:
-        """Store what was heard so that a power cut leaves it, then say so."""
+        """Store what was heard; what has survived to be there after a power cut is confirmed."""
         if self._heard:
-            self._store([], self._heard, durable=True)
+            self._store([], self._heard, durable=False)
+            if self._syncer.ident is None:
+                self._syncer.start()
+            self._syncer.sync(self._heard_count)
         if not self._linked:
             return
         if self._ack_due:
             self._ack_due = False
             self._hand_over(encode(self._receipts.ack()))
-        if self._heard_bye and self._outbound.state is OutboundState.CONFIRMED:
+        if self._parted and not self._unsynced:
             self._leave()
 
     def _store(self, chunks: list[Chunk], heard: list[Chunk], *, durable: bool) -> None:
@@ -319,6 +331,7 @@ class Sender(threading.Thread):
         if self._outbound.state is not OutboundState.OPEN:
             self._room.put_bye(_now_ms())
         self._receipts.restore(greeted.heard)
+        self._heard_count = greeted.heard
         self._heard_bye = greeted.heard_bye
         self._id = stored
 
@@ -342,9 +355,9 @@ class Sender(threading.Thread):
             return
         self._linked = False
         self._outbound.suspend()
-        self._acknowledge()
+        self._store_heard()
         self._note_confirmed()
-        if self._heard_bye and self._outbound.state is OutboundState.CONFIRMED:
+        if self._parted:
             self._leave()
             return
         both_said_bye = self._heard_bye and self._outbound.state is not OutboundState.OPEN
@@ -361,18 +374,36 @@ class Sender(threading.Thread):
             self._heard_bye = True
         self._heard.append(Chunk(batch.first, len(batch.items), batch.octets))
         self._heard_digest = heard.digest
-        self._receipts.store(heard.upto, len(batch.octets))
-        self._ack_due = True
+        self._heard_count = heard.upto
+        self._unsynced.append((heard.upto, len(batch.octets)))
+
+    def _synced(self, synced: Synced) -> None:
+        if synced.error is not None:
+            raise synced.error
+        while self._unsynced and self._unsynced[0][0] <= synced.upto:
+            self._receipts.store(*self._unsynced.popleft())
+            self._ack_due = True
+
+    def _store_heard(self) -> None:
+        """Store all that was heard, and wait until it survives a power cut."""
+        if self._heard:
+            self._store([], self._heard, durable=False)
+        if self._unsynced:
+            self._journal.sync()
+            self._synced(Synced(self._heard_count, None))
 
     def _confirm(self, acked: Acked) -> None:
         if self._id is not None and not self._failed and self._linked:
             self._count_delivered(self._outbound.confirm(acked.ack))
 
     def _count_delivered(self, newly: int) -> None:
-        if newly:
-            self._busy = True
-            upto = min(self._outbound.confirmed, self._outbound.texts) - self._carried
-            self._notices.put(Delivered(max(0, upto)))
+        if not newly:
+            return
+        self._busy = True
+        texts = min(self._outbound.confirmed, self._outbound.texts)
+        if texts > self._delivered:
+            self._delivered = texts
+            self._notices.put(Delivered(max(0, texts - self._carried)))
 
     def _tell_stored(self, asked: Asked) -> None:
         if self._parties is not None:
@@ -432,6 +463,7 @@ class Sender(threading.Thread):
 
     def _finish(self, put: int) -> None:
         """Keep what was said until the end, close the journal, and say how it ended."""
+        self._syncer.stop()
         try:
             if self._id is not None:
                 self._keep_rest()
@@ -447,8 +479,8 @@ class Sender(threading.Thread):
     def _keep_rest(self) -> None:
         """Store what was said too late; it is delivered at the next meeting."""
         assert self._id is not None
-        if self._heard and not self._failed:
-            self._store([], self._heard, durable=True)
+        if not self._failed:
+            self._store_heard()
         complete = self._complete
         texts = self._room.take()
         self._note_confirmed()
@@ -463,8 +495,7 @@ class Sender(threading.Thread):
         if self._id is None:
             self._notices.put(Over(self._error))
         elif self._complete:
-            heard = self._receipts.stored - 1
-            self._notices.put(Ended(outbound.texts, heard))
+            self._notices.put(Ended(outbound.texts, self._heard_count - 1))
             self._notices.put(Over(None))
         else:
             said = self._carried + put
@@ -475,6 +506,11 @@ class Sender(threading.Thread):
     def _carrying(self) -> bool:
         """Whether more of the outbox can be said now."""
         return self._phase is Phase.CARRYING and self._outbound.waiting_octets <= CHUNK_MAX
+
+    @property
+    def _parted(self) -> bool:
+        """Whether both have said bye and the other has confirmed ours."""
+        return self._heard_bye and self._outbound.state is OutboundState.CONFIRMED
 
     @property
     def _complete(self) -> bool:

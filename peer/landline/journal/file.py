@@ -45,6 +45,7 @@ class File:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._durable = True
+        self._log: int | None = None
         with self.explained():
             # Only a new file: closing one that another connection of this program
             # has open would end that connection's locks.
@@ -58,6 +59,24 @@ class File:
 
     def close(self) -> None:
         self.db.close()
+        if self._log is not None:
+            os.close(self._log)
+            self._log = None
+
+    def sync(self) -> None:
+        """Return when all that was committed survives a power cut.
+
+        Any thread may wait here, one at a time, while another one uses ``db``:
+        SQLite locks nothing in the write-ahead log, and syncs it by itself
+        before it moves anything from there into the file.
+
+        Raises:
+            JournalUnusable: the disk fails.
+        """
+        with self.explained():
+            if self._log is None:
+                self._log = os.open(f"{self.path}-wal", os.O_RDONLY)
+            os.fdatasync(self._log)
 
     def promise(self, *, durable: bool) -> None:
         """Let commits from now on survive a power cut, or only the end of the program."""

@@ -145,6 +145,13 @@ class Journal:
             self._db.executemany(_STORE, rows)
             self._db.executemany("DELETE FROM outbox WHERE id = ?", ((id_,) for id_ in posted))
 
+    def sync(self) -> None:
+        """Return when all that was stored survives a power cut.
+
+        May be called in a thread of its own while another one uses the journal.
+        """
+        self._file.sync()
+
     def confirm(self, conversation: int, upto: int) -> None:
         """Note that the other side has stored what was said here up to a number."""
         self._file.write(
