@@ -6,7 +6,7 @@ knows no sockets and no frames.
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +25,7 @@ from landline.letters import Arrived, Over, Read
 from landline.line import Line
 from landline_protocol.conversation import UnfitText, check_text
 from landline_protocol.frames import Text
-from landline_protocol.limits import WINDOW
+from landline_protocol.limits import TEXT_MAX, WINDOW
 
 LINGER_S = 10.0
 """How long leaving the ``with`` block waits for the other's bye."""
@@ -63,6 +63,18 @@ class Conversation:
             raise InvalidInput(f"{error}; nothing was sent") from None
         return self._line.room.put(Text(_now_ms(), text))
 
+    def send_all(self, texts: Sequence[str]) -> int:
+        """Say many texts, all or none of them, and return the number of the last.
+
+        Raises: as ``send``.
+        """
+        try:
+            _check(texts)
+        except UnfitText as error:
+            raise InvalidInput(f"{error}; nothing was sent") from None
+        at_ms = _now_ms()
+        return self._line.room.put_all([Text(at_ms, text) for text in texts])
+
     def bye(self) -> None:
         """Say that this side has said all; the other's words still come. Idempotent."""
         self._line.room.put_bye(_now_ms())
@@ -86,24 +98,35 @@ class Conversation:
 
         Raises: as ``events``.
         """
-        while not self._unread:
-            notice = self._line.next(seconds)
+        if not self._unread:
+            self._unread.extend(self.next_events(seconds))
+        return self._unread.popleft() if self._unread else None
+
+    def next_events(self, seconds: float | None = None) -> list[Event]:
+        """Return all that has happened and was not returned yet, at least one event.
+
+        The list is empty after the last event, or when nothing has happened for
+        ``seconds``. The other side can say about a million octets more than
+        what was returned before the last call.
+
+        Raises: as ``events``.
+        """
+        events = list(self._unread)
+        self._unread.clear()
+        if not events:
+            self._read()
+        while (notice := self._line.next(0.0 if events else seconds)) is not None:
             if isinstance(notice, Arrived):
-                self._unread.extend(notice.events)
+                events += notice.events
                 self._unread_octets += notice.octets
             elif isinstance(notice, Delivered | Ended | Reconnecting | Reconnected):
-                return notice
+                events.append(notice)
             elif isinstance(notice, Over):
-                self._ended = True
-                if notice.error is not None:
-                    raise notice.error
-                return None
-            else:
-                return None
-        event = self._unread.popleft()
-        if not self._unread:
-            self._read()
-        return event
+                # It is said again to whoever asks again.
+                if not events:
+                    self._over(notice)
+                break
+        return events
 
     def messages(self) -> Iterator[Message]:
         """Yield what the other says, until their bye. Raises as ``events``."""
@@ -160,11 +183,28 @@ class Conversation:
         while not self._ended and self.next_event(deadline.remaining()) is not None:
             pass
 
+    def _over(self, over: Over) -> None:
+        self._ended = True
+        if over.error is not None:
+            raise over.error
+
     def _read(self) -> None:
+        """Tell the sender that what was returned so far has been read."""
         # Told in lumps: each letter wakes the sender.
         if self._unread_octets >= WINDOW // 8:
             self._line.mailbox.put(Read(self._unread_octets))
             self._unread_octets = 0
+
+
+def _check(texts: Sequence[str]) -> None:
+    """Check that texts can be said; a text has at most four octets for each character."""
+    try:
+        "".join(texts).encode()
+        looked_into: Sequence[str] = [text for text in texts if len(text) > TEXT_MAX // 4]
+    except UnicodeEncodeError:
+        looked_into = texts
+    for text in looked_into:
+        check_text(text)
 
 
 def _now_ms() -> int:
