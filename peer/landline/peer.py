@@ -259,7 +259,7 @@ class Peer:
 
     def outbox(self, name: str | None = None) -> Iterator[Pending]:
         """Yield what waits to be delivered, to one user or to all, oldest first."""
-        name = name and checked_name(name)
+        name = None if name is None else checked_name(name)
         with closing(self._journal_of(self._me())()) as journal:
             yield from journal.pending(name)
 
@@ -298,7 +298,7 @@ class Peer:
         Raises:
             NotLoggedIn: nobody has logged in here yet.
         """
-        name = name and checked_name(name)
+        name = None if name is None else checked_name(name)
         with closing(self._journal_of(self._me())()) as journal:
             yield from journal.history(name, search=search, since_ms=_ms(since))
 
@@ -307,7 +307,7 @@ class Peer:
 
         What is not delivered yet stays.
         """
-        name = name and checked_name(name)
+        name = None if name is None else checked_name(name)
         with closing(self._journal_of(self._me())()) as journal:
             return journal.forget(name, _ms(before))
 
