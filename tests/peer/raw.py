@@ -18,6 +18,7 @@ from landline_protocol.frames import (
     Accept,
     Batch,
     Bye,
+    Chunk,
     ControlFrame,
     Frame,
     Hello,
@@ -47,7 +48,7 @@ def fresh_key() -> DeviceKey:
 
 def batch(first: int, *items: Text | Bye) -> bytes:
     """Return the octets of a batch."""
-    return encode_batch(first, [encode_item(item) for item in items])
+    return encode_batch(Chunk(first, len(items), b"".join(map(encode_item, items))))
 
 
 class Wire:

@@ -8,14 +8,20 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
+import zmq
+
 from landline import Peer
+from landline.client import BrokerClient
 from landline.errors import Engaged, LandlineError, Offline
 from landline_broker.address import Listen
 from landline_broker.server import Broker
 from landline_broker.settings import Settings
+from landline_protocol.limits import REDIAL_S
+from landline_protocol.messages import Leased, Wait
+from tests.support.ports import free_port
 from tests.support.waiting import Deadline, wait_until
 
 if TYPE_CHECKING:
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     from landline.events import Event
     from landline.waiting import IncomingCall, Waiting
     from landline_protocol.invite import Invite
+    from tests.support.proxy import Proxy
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -45,17 +52,23 @@ class Pair(NamedTuple):
 
 
 class Stage:
-    """Where alice, bob and carol meet."""
+    """Where alice, bob and carol meet.
+
+    Their conversations seek a new connection for ``redial_s`` seconds.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.redial_s = REDIAL_S
+        self.keep_history = True
         self.notices: dict[str, list[str]] = defaultdict(list)
         self.homes: dict[str, Path] = {}
         self.peers: dict[str, Peer] = {}
         self.resources = ExitStack()
         self.settings = Settings(
             path / "broker",
-            Listen("127.0.0.1", 0),
+            # None that another connection could have taken while it is away.
+            Listen("127.0.0.1", free_port()),
             bcrypt_cost=4,
             auth_threads=1,
             directory_threads=1,
@@ -110,8 +123,13 @@ class Stage:
 
     def stranger(self, name: str = "alice", invite: str | None = None) -> Peer:
         """Return a peer that has not logged in."""
-        notices = self.notices[name]
-        peer = Peer(self.home(name), invite or str(self.invite), notice=notices.append)
+        peer = Peer(
+            self.home(name),
+            invite or str(self.invite),
+            notice=self.notices[name].append,
+            redial_s=self.redial_s,
+            keep_history=self.keep_history,
+        )
         self.peers[name] = peer
         return self.resources.enter_context(peer)
 
@@ -157,9 +175,21 @@ class Stage:
 
         return self.spawn(work)
 
-    def talk(self) -> Pair:
-        """Let alice call bob, and bob accept."""
+    def lead_through(self, proxy: Proxy, waiting: Waiting) -> None:
+        """Let the broker send the next caller of a waiting peer to a proxy before it."""
+        proxy.target = ("127.0.0.1", waiting.port)
+        key = self.peers[waiting.account.name].home.device_key()
+        with (
+            zmq.Context() as context,
+            closing(BrokerClient(context, self.invite, key)) as client,
+        ):
+            client.ask(Wait(proxy.port), Leased)
+
+    def talk(self, proxy: Proxy | None = None) -> Pair:
+        """Let alice call bob, through a proxy if there is one, and bob accept."""
         waiting = self.wait(self.peer("bob"))
+        if proxy is not None:
+            self.lead_through(proxy, waiting)
         return self.talk_again(self.peer("alice"), waiting, iter(waiting))
 
     def talk_again(self, alice: Peer, waiting: Waiting, calls: Iterator[IncomingCall]) -> Pair:

@@ -11,7 +11,7 @@ import pytest
 from landline.deadline import Deadline
 from landline.errors import ConversationBroken, InvalidInput, LandlineError
 from landline.events import Delivered, Ended, Message, SaidBye
-from landline.link import ROOM
+from landline.line import ROOM
 from landline_protocol.limits import TEXT_MAX
 from tests.peer.stage import DEADLINE_S, broken, events, next_of
 
@@ -277,7 +277,7 @@ def test_a_with_block_tells_what_was_lost_though_nobody_read(stage: Stage) -> No
     alice, bob, *_ = stage.talk()
     bob.hang_up()
     with pytest.raises(ConversationBroken), alice:
-        alice._link.join(Deadline(DEADLINE_S))
+        alice._line.join(Deadline(DEADLINE_S))
 
 
 def test_close_gives_up_on_a_silent_other_after_its_time(stage: Stage) -> None:
@@ -308,6 +308,7 @@ def test_a_second_thread_that_reads_ends_too(stage: Stage) -> None:
 
 
 def test_closing_the_peer_in_a_conversation_ends_it_on_both_sides(stage: Stage) -> None:
+    stage.redial_s = 0.0
     waiting = stage.wait(stage.peer("bob"))
     peer = stage.peer("alice")
     alice, bob, *_ = stage.talk_again(peer, waiting, iter(waiting))

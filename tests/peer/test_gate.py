@@ -10,6 +10,7 @@ import pytest
 import zmq
 
 from landline.client import BrokerClient
+from landline.ends import Knocker
 from landline.errors import LandlineError
 from landline.gate import ADDRESSES_MOST, VETS_AT_ONCE, Gate, _Purse
 from landline_protocol.messages import Done, Leave, Logout, Presence
@@ -33,7 +34,9 @@ def gate(stage: Stage) -> Callable[..., Gate]:
 
     def make(key: DeviceKey | None = None) -> Gate:
         notice = stage.notices["gate"].append
-        made = Gate(context, stage.invite, key or fresh_key(), "", notice)
+        made = Gate(
+            context, stage.invite, key or fresh_key(), "", notice, lambda name: name == "carol"
+        )
         made.start()
         stage.resources.callback(made.stop)
         return made
@@ -117,7 +120,7 @@ def test_stop_may_be_repeated_and_ends_what_is_ordered(gate: Callable[..., Gate]
     with pytest.raises(LandlineError, match="the program is ending"):
         stands.publish(7_000)
     with pytest.raises(LandlineError):
-        stands.engage()
+        stands.engage(Knocker("alice", b"k" * 32))
 
 
 def test_one_gate_at_a_time_in_a_context(gate: Callable[..., Gate]) -> None:
@@ -134,7 +137,7 @@ def test_a_gate_that_ends_by_itself_tells(gate: Callable[..., Gate]) -> None:
     stands.join(DEADLINE_S)
     assert told == [True]
     with pytest.raises(LandlineError, match="the program is ending"):
-        stands.engage()
+        stands.engage(Knocker("alice", b"k" * 32))
 
 
 def test_publishing_needs_a_login(gate: Callable[..., Gate]) -> None:

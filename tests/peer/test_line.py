@@ -1,4 +1,4 @@
-"""A link: its two threads start and end together, whatever happens."""
+"""A line: its two threads start and end together, whatever happens."""
 
 from __future__ import annotations
 
@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 import zmq
 
-from landline.ends import Listen
+from landline.ends import Engagements, Listen
 from landline.errors import ConversationBroken, LandlineError
 from landline.journal import Journal
-from landline.line import Bound, Control, Heard, Opened, Over, Say
-from landline.link import Link
-from landline_protocol.frames import Accept
-from landline_protocol.link import Role
+from landline.letters import Answer, Bound, Over
+from landline.line import Line
+from landline_protocol.frames import Accept, Text
 from tests.peer.raw import fresh_key
 from tests.peer.stage import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-OPENED = Opened(b"\1" * 16, "bob", Role.CALLER, 1_048_576)
 
 
 @pytest.fixture
@@ -32,119 +29,117 @@ def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
         yield context
 
 
+def listening(context: zmq.Context[zmq.Socket[bytes]], path: Path, port: int = 0) -> Line:
+    journal = Journal(path / "journal")
+    return Line(context, fresh_key(), Listen("bob", port, journal), journal, Engagements())
+
+
 @pytest.fixture
 def listen(
     context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path
-) -> Iterator[Callable[..., Link]]:
-    """Make links that listen, and end them."""
-    made: list[Link] = []
+) -> Iterator[Callable[..., Line]]:
+    """Make lines that listen, and end them."""
+    made: list[Line] = []
 
-    def make(port: int = 0) -> Link:
-        journal = Journal(tmp_path / "journal")
-        made.append(Link(context, fresh_key(), Listen("bob", port, journal.knows), journal))
+    def make(port: int = 0) -> Line:
+        made.append(listening(context, tmp_path, port))
         return made[-1]
 
     yield make
-    for link in made:
-        link.stop()
-        assert link.ended
+    for line in made:
+        line.stop()
+        assert line.ended
 
 
-def over(link: Link) -> LandlineError | None:
-    while not isinstance(notice := link.next(DEADLINE_S), Over):
+def over(line: Line) -> LandlineError | None:
+    while not isinstance(notice := line.next(DEADLINE_S), Over):
         assert notice is not None
     return notice.error
 
 
-def test_a_port_is_free_as_soon_as_its_link_has_ended(listen: Callable[..., Link]) -> None:
+def test_a_port_is_free_as_soon_as_its_line_has_ended(listen: Callable[..., Line]) -> None:
     port = 0
     for _ in range(100):
-        link = listen(port)
-        bound = link.expect(Bound).port
+        line = listen(port)
+        bound = line.expect(Bound).port
         assert port in (0, bound)
         port = bound
-        link.stop()
+        line.stop()
 
 
-def test_a_taken_port_is_replaced(listen: Callable[..., Link]) -> None:
+def test_a_taken_port_is_replaced(listen: Callable[..., Line]) -> None:
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
         assert listen(port).expect(Bound).port != port
 
 
-def test_stop_may_be_repeated_and_over_is_told_for_ever(listen: Callable[..., Link]) -> None:
-    link = listen()
-    link.expect(Bound)
-    assert link.next(0.0) is None
-    link.stop()
-    link.stop()
-    assert over(link) is None
-    assert over(link) is None
+def test_stop_may_be_repeated_and_over_is_told_for_ever(listen: Callable[..., Line]) -> None:
+    line = listen()
+    line.expect(Bound)
+    assert line.next(0.0) is None
+    line.stop()
+    line.stop()
+    assert over(line) is None
+    assert over(line) is None
     with pytest.raises(LandlineError, match="said Over, not Bound"):
-        link.expect(Bound)
+        line.expect(Bound)
 
 
-def test_a_link_in_a_context_that_has_ended_says_so(tmp_path: Path) -> None:
+def test_a_line_in_a_context_that_has_ended_says_so(tmp_path: Path) -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     context.term()
-    journal = Journal(tmp_path / "journal")
     with pytest.raises(ConversationBroken, match="the program is ending"):
-        Link(context, fresh_key(), Listen("bob", 0, journal.knows), journal)
+        listening(context, tmp_path)
 
 
-def test_a_context_that_ends_ends_the_link(
-    context: zmq.Context[zmq.Socket[bytes]], listen: Callable[..., Link]
+def test_a_context_that_ends_ends_the_line(
+    context: zmq.Context[zmq.Socket[bytes]], listen: Callable[..., Line]
 ) -> None:
-    link = listen()
-    link.expect(Bound)
+    line = listen()
+    line.expect(Bound)
     context.term()
-    assert isinstance(over(link), ConversationBroken)
+    assert isinstance(over(line), ConversationBroken)
 
 
 def test_too_few_sockets_are_said_and_nothing_is_left(tmp_path: Path) -> None:
-    """The context has room for none, one, two … sockets of the link."""
+    """The context has room for none, one, two … sockets of the line."""
     for sockets in range(5):
         with zmq.Context() as context:
             context.max_sockets = sockets + 1
-            journal = Journal(tmp_path / "journal")
             try:
-                link = Link(context, fresh_key(), Listen("bob", 0, journal.knows), journal)
+                line = listening(context, tmp_path)
             except LandlineError:
                 continue
             with suppress(LandlineError):
-                link.expect(Bound)
-            link.stop()
-            assert link.ended
+                line.expect(Bound)
+            line.stop()
+            assert line.ended
 
 
-def test_an_error_in_the_sender_is_told_and_ends_the_link(listen: Callable[..., Link]) -> None:
+def test_an_error_in_the_sender_is_told_and_ends_the_line(listen: Callable[..., Line]) -> None:
     """A letter that no sender can take stands for a fault of ours."""
-    link = listen()
-    link.expect(Bound)
-    link.mailbox.put("no letter")  # type: ignore[arg-type]
-    error = over(link)
+    line = listen()
+    line.expect(Bound)
+    line.mailbox.put("no letter")  # type: ignore[arg-type]
+    error = over(line)
     assert isinstance(error, ConversationBroken)
     assert "an error in this program" in str(error)
     assert isinstance(error.__cause__, KeyError)
 
 
-def test_an_error_in_the_receiver_is_told_and_ends_the_link(listen: Callable[..., Link]) -> None:
+def test_an_error_in_the_receiver_is_told_and_ends_the_line(listen: Callable[..., Line]) -> None:
     """A frame that may not be sent now stands for a fault of ours."""
-    link = listen()
-    link.expect(Bound)
-    link.mailbox.put(Control(Accept()))
-    error = over(link)
+    line = listen()
+    line.expect(Bound)
+    line.mailbox.put(Answer(Accept()))
+    error = over(line)
     assert error is not None
     assert "an error in this program" in str(error)
 
 
-def test_what_comes_after_an_error_is_counted_and_not_sent(listen: Callable[..., Link]) -> None:
-    link = listen()
-    link.expect(Bound)
-    link.mailbox.put(OPENED)
-    link.mailbox.put("no letter")  # type: ignore[arg-type]
-    link.mailbox.put(Heard([], 0, 0, b""))
-    link.mailbox.put(Say("kept", 1))
-    error = over(link)
-    assert isinstance(error, ConversationBroken)
-    assert error.unconfirmed == 1
+def test_once_a_line_has_ended_its_room_takes_nothing(listen: Callable[..., Line]) -> None:
+    line = listen()
+    line.expect(Bound)
+    line.stop()
+    with pytest.raises(ConversationBroken, match="the conversation has ended"):
+        line.room.put(Text(1, "too late"))
