@@ -59,8 +59,8 @@ from landline_protocol.link import Role
 
 SETTLE_S = 0.05
 """How long the mailbox has been empty when the confirmed number is written."""
-INDEX_CHUNKS = 64
-"""How many chunks are made searchable at a time when nothing else is to be done."""
+INDEX_TEXTS = 128
+"""How many texts are made searchable at a time when nothing else is to be done."""
 POSTED_A_TURN = 512
 """How many texts of the outbox are said at a time."""
 
@@ -287,7 +287,7 @@ class Sender(threading.Thread):
         assert self._id is not None
         self._note_confirmed()
         self._journal.sweep(self._id)
-        self._busy = self._journal.index(INDEX_CHUNKS)
+        self._busy = self._journal.index(INDEX_TEXTS)
 
     def _note_confirmed(self) -> None:
         assert self._id is not None

@@ -245,7 +245,7 @@ class Journal:
         return past.records(self._file, other, search, since_ms)
 
     def index(self, most: int) -> bool:
-        """Make up to ``most`` chunks searchable; return whether some are left."""
+        """Make about ``most`` texts searchable; return whether some are left."""
         return self._keep_history and past.index(self._file, most)
 
     def forget(self, other: str | None = None, before_ms: int | None = None) -> int:

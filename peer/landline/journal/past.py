@@ -9,7 +9,7 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import groupby, islice
+from itertools import accumulate, groupby, islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ TABLE = "USING fts5 (text, content = '', tokenize = 'unicode61 remove_diacritics
 _PLACES = 4_096  # at least BATCH_ITEMS_MAX
 _PAGE = 64
 _HITS = 256
-_INDEX_CHUNKS = 1_000
+_INDEX_TEXTS = 10_000
 _COLUMNS = (
     "chunks.id, other, mine, first, count, octets, CASE state WHEN 1 THEN first + count"
     " ELSE confirmed END FROM chunks JOIN conversations ON conversations.id = conversation"
@@ -70,19 +70,21 @@ def records(
 
 
 def index(file: File, most: int) -> bool:
-    """Make up to ``most`` chunks searchable; return whether some are left."""
+    """Make about ``most`` texts searchable, whole chunks; return whether some are left."""
     with file.explained():
         if not _left(file, 1):
             return False
     with file.transaction():
-        rows = _left(file, most)
+        left = _left(file, most)
+        sums = accumulate((count for *_, count in left), initial=0)
+        rows = [row for row, before in zip(left, sums, strict=False) if before < most]
         file.db.executemany(
             "INSERT INTO search (rowid, text) VALUES (?, ?)",
             (entry for row in rows for entry in _entries(*row)),
         )
         if rows:
             file.db.execute("UPDATE indexed SET upto = ?", (rows[-1][0],))
-    return len(rows) == most
+    return len(rows) < len(left) or len(left) == most
 
 
 def unindex(file: File, id_: int, texts: list[tuple[int, str]]) -> None:
@@ -151,7 +153,7 @@ def _chunks_with(file: File, other: str) -> Iterator[_Kept]:
 
 
 def _by_index(file: File, match: str) -> Iterator[tuple[_Kept, int, Text]]:
-    while index(file, _INDEX_CHUNKS):
+    while index(file, _INDEX_TEXTS):
         pass
     for hits in _pages_of_hits(file, match):
         places = {
