@@ -108,6 +108,13 @@ class Heard(Struct, frozen=True):
         return self.batch.first + len(self.batch.items) - 1
 
 
+class Synced(Struct, frozen=True):
+    """Syncer to sender: what was stored up to this item survives a power cut, or cannot."""
+
+    upto: int
+    error: LandlineError | None
+
+
 class Acked(Struct, frozen=True):
     """Receiver to sender: the other side acknowledges."""
 
@@ -189,6 +196,7 @@ Letter = (
     | LinkUp
     | LinkDown
     | Heard
+    | Synced
     | Acked
     | Asked
     | Settled
