@@ -17,6 +17,7 @@ from landline.conversation import Conversation
 from landline.ends import Address, Dial, Engagements, Guest
 from landline.errors import (
     ConversationBroken,
+    Engaged,
     JournalUnusable,
     LandlineError,
     NotAdmitted,
@@ -71,6 +72,8 @@ class Caller:
         Raises:
             LandlineError: nobody is there, or takes the call; see ``Peer.call``.
         """
+        if self._engagements.has(name):
+            raise Engaged(f"you talk to {name} already")
         with ExitStack() as stack:
             # No call is made that could not be kept.
             journal = self._journal()

@@ -165,6 +165,11 @@ class Engagements:
         with self._asking:
             return self._held.setdefault(other, holder) is holder
 
+    def has(self, other: str) -> bool:
+        """Return whether there is a line with ``other``."""
+        with self._asking:
+            return other in self._held
+
     def give(self, holder: object) -> None:
         """Note that a line has ended, if it had begun."""
         with self._asking:
