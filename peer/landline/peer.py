@@ -182,11 +182,12 @@ class Peer:
                 return client.ask(Who(name=checked_name(name)), Roll).users
             return list(_all_users(client))
 
-    def wait(self, host: str = "") -> Waiting:
+    def wait(self, host: str = "", port: int = 0) -> Waiting:
         """Return a context manager in which this device waits for calls.
 
-        Iterate over it to get the callers. ``host`` is the address to publish
-        when it is not the one that the broker sees.
+        Iterate over it to get the callers. ``host`` is the address that callers
+        are told when it is not the one that the broker sees, ``port`` the port
+        when it is not the one that this device listens on: a router passes it on.
 
         Raises:
             NotLoggedIn: this device is not logged in.
@@ -213,6 +214,7 @@ class Peer:
             self._notice,
             ring_s,
             self._redial_s,
+            port,
         )
 
     def call(self, name: str, progress: Callable[[Progress], None] = _silent) -> Conversation:

@@ -30,10 +30,8 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` with marks for line ends only, for output that is not a terminal."""
-    if "\n" not in text and "\r" not in text:
-        return text
-    return text.replace("\n", _PICTURES[0x0A]).replace("\r", _PICTURES[0x0D])
+    """Return ``text`` with marks for line feeds only, for output that is not a terminal."""
+    return text.replace("\n", _PICTURES[0x0A])
 
 
 def _joins(before: str, after: str) -> bool:

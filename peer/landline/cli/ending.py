@@ -15,6 +15,7 @@ from typing import Self
 
 import click
 
+from landline.cli.output import loud
 from landline.errors import LandlineError
 from landline.visible import visible
 
@@ -94,9 +95,9 @@ def status_of(command: Callable[[], object], debug: Callable[[], bool]) -> int:
         status = result if isinstance(result, int) else 0
         sys.stdout.flush()
     except click.UsageError as error:
-        status = _said(_usage(error), error.exit_code)
+        status = _said(visible(_usage(error)), error.exit_code)
     except click.ClickException as error:
-        status = _said(error.format_message(), error.exit_code)
+        status = _said(visible(error.format_message()), error.exit_code)
     except (click.Abort, Interrupted, KeyboardInterrupt):
         status = _said("interrupted", INTERRUPTED)
     except Terminated as error:
@@ -108,10 +109,10 @@ def status_of(command: Callable[[], object], debug: Callable[[], bool]) -> int:
         status = 1
     except LandlineError as error:
         _trace(debug())
-        status = _said(str(error), error.exit_status)
+        status = _said(loud(error), error.exit_status)
     except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
         _trace(debug())
-        status = _said(_unexpected(error, debug()), 1)
+        status = _said(visible(_unexpected(error, debug())), 1)
     _release_streams()
     return status
 
@@ -132,7 +133,7 @@ def _unexpected(error: Exception, debug: bool) -> str:
 
 def _said(line: str, status: int) -> int:
     try:
-        click.echo(f"landline: {visible(line)}", err=True)
+        click.echo(f"landline: {line}", err=True)
     except OSError:
         # Nobody reads stderr; the status still tells.
         return status

@@ -198,7 +198,8 @@ the next line is for the next caller, and after the end of stdin every caller
 hears bye at once, and is still listened to.
 
 {_EVENTS}waiting
-{{name, port}}, incoming, missed and declined {{from}}, accepted {{name}}, stopped.
+{{name, port}}, incoming {{from, delivery, resumed}}, missed and declined {{from}},
+accepted {{name}}, stopped.
 
 \b
 Examples:
@@ -213,11 +214,17 @@ Examples:
     metavar="HOST",
     help="The address that callers are told, if it is not the one that the broker sees.",
 )
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    metavar="PORT",
+    help="The port that callers are told, if a router passes it on to this device's own.",
+)
 @redial
 @no_history
 @common
 @click.pass_obj
-def wait(settings: Settings, accept: bool, once: bool, host: str) -> None:
+def wait(settings: Settings, accept: bool, once: bool, host: str, port: int | None) -> None:
     """Wait for callers, until Ctrl-C.
 
     For each caller you are asked; without a terminal to ask on, --accept is
@@ -227,7 +234,7 @@ def wait(settings: Settings, accept: bool, once: bool, host: str) -> None:
 
     output = Output(json=settings.json)
     with settings.peer(output) as peer:
-        talking.wait(peer, output, accept=accept, once=once, host=host)
+        talking.wait(peer, output, accept=accept, once=once, host=host, port=port or 0)
 
 
 @landline.command(
@@ -407,7 +414,7 @@ Examples:
 def block(settings: Settings, name: str | None) -> None:
     """Refuse NAME's calls and deliveries, or show who is blocked.
 
-    They are told no more than that you do not take the call. What they say
+    Their program is told no more than that it is not let in. What they send
     stays with them, and reaches you when you have unblocked them.
     """
     from landline.checks import checked_name

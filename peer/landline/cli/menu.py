@@ -14,6 +14,7 @@ from landline import __version__
 from landline.checks import checked_name
 from landline.cli import account, listing, talking
 from landline.cli.ending import Interrupted
+from landline.cli.output import loud
 from landline.cli.passwords import asked
 from landline.errors import BrokerUnreachable, InvalidInput, LandlineError
 from landline.visible import visible
@@ -92,7 +93,7 @@ class Menu:
         try:
             act()
         except LandlineError as error:
-            click.echo(f"landline: {visible(str(error))}", err=True)
+            click.echo(f"landline: {loud(error)}", err=True)
             return False
         except (click.Abort, Interrupted, KeyboardInterrupt):
             click.echo()
@@ -136,7 +137,7 @@ class Menu:
         account.logout(peer, self._output)
 
     def _wait(self, peer: "Peer") -> None:
-        talking.wait(peer, self._output, accept=False, once=False, host="")
+        talking.wait(peer, self._output, accept=False, once=False)
 
     def _call(self, peer: "Peer") -> None:
         talking.call(peer, _asked_name("whom"), self._output)

@@ -10,7 +10,7 @@ import click
 from landline.cli import paging
 from landline.cli.bell import Bell
 from landline.cli.output import Output, counted, iso
-from landline.cli.stdin import Input
+from landline.cli.stdin import Flaw, Input
 from landline.cli.when import lasted
 from landline.errors import InvalidInput
 from landline.visible import visible
@@ -69,11 +69,11 @@ def flush(peer: "Peer", name: str | None, output: Output) -> None:
 
 def _texts(said: Input, bell: Bell, output: Output) -> Iterator[str]:
     """Yield the lines of stdin that can be sent, as they are asked for."""
-    while (line := said.next(bell)) is not None:
-        if line.text is None:
-            output.unsent(line)
+    while (lines := said.next(bell)) is not None:
+        if isinstance(lines, Flaw):
+            output.unsent(lines)
         else:
-            yield line.text
+            yield from lines
 
 
 def _tell(sending: "Sending", name: str, output: Output) -> None:

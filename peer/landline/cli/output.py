@@ -5,7 +5,7 @@ For people, messages go to stdout and everything else to stderr. With
 
     event        what happened                                  further members
     waiting      you can be called                              name port
-    incoming     somebody calls                                 from
+    incoming     somebody calls, delivers, or is back           from delivery resumed
     missed       they gave up, or it rang for too long          from
     calling      you call somebody                              name
     endpoint     the broker says where they are                 name host port
@@ -36,18 +36,18 @@ ISO 8601 in UTC. Nothing here asks or reads.
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from landline.errors import LandlineError
+from landline.errors import LandlineError, RecordsDiffer
 from landline.visible import one_line, visible
 
 if TYPE_CHECKING:
-    from landline.cli.stdin import Line
+    from landline.cli.stdin import Flaw
     from landline.events import Message
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,6 +85,14 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def loud(error: LandlineError) -> str:
+    """Return the line that says an error on stderr: an alarming one alarms."""
+    say = visible(str(error))
+    if not isinstance(error, RecordsDiffer) or not os.isatty(2) or os.environ.get("NO_COLOR"):
+        return say
+    return click.style(say, fg="red", bold=True)
+
+
 def encoded(members: dict[str, object]) -> str:
     """Return one JSON object on one line, of printable ASCII."""
     import json
@@ -100,7 +108,7 @@ class Output:
         self._telling = threading.Lock()
         self._line: Callable[[str], None] = _to_stderr
         # Stdout can be a terminal although stdin is none.
-        self._safe = visible if os.isatty(1) else one_line
+        self._acts = os.isatty(1)
 
     def tell(self, event: str, line: str = "", /, **members: object) -> None:
         """Tell an event: ``line`` to people, if there is one, or its members as JSON."""
@@ -116,25 +124,31 @@ class Output:
         with suppress(OSError):
             self.tell("notice", visible(say), say=say)
 
-    def unsent(self, line: "Line") -> None:
+    def unsent(self, flaw: "Flaw") -> None:
         """Tell that a line of stdin cannot be a message."""
-        say = f"line {line.number} of stdin {line.flaw}; it was not sent"
-        self.tell("unsent", f"landline: {say}", line=line.number, say=say)
+        say = f"line {flaw.number} of stdin {flaw.say}; it was not sent"
+        self.tell("unsent", f"landline: {say}", line=flaw.number, say=say)
 
-    def message(self, message: "Message") -> None:
-        """Put what the other said on stdout; ``flush`` follows."""
+    def messages(self, messages: "Sequence[Message]") -> None:
+        """Put what the other said on stdout, a line each; ``flush`` follows."""
         if not self.json:
-            sys.stdout.buffer.write(self._safe(message.text).encode() + b"\n")
+            lines = [message.text for message in messages]
+            text = "\n".join(lines)
+            # Mostly there is no line's end within a line, and nothing to look for.
+            if self._acts or text.count("\n") >= len(lines):
+                text = "\n".join(map(visible if self._acts else one_line, lines))
+            sys.stdout.buffer.write(text.encode() + b"\n")
             return
-        self.put(
-            {
-                "event": "message",
-                "from": message.sender,
-                "text": message.text,
-                "number": message.number,
-                "at": iso(message.at_ms),
-            }
-        )
+        for message in messages:
+            self.put(
+                {
+                    "event": "message",
+                    "from": message.sender,
+                    "text": message.text,
+                    "number": message.number,
+                    "at": iso(message.at_ms),
+                }
+            )
 
     def put(self, members: dict[str, object]) -> None:
         """Put an object on stdout; ``flush`` follows."""

@@ -6,22 +6,25 @@ read for the next conversation. It decides nothing about what a line means.
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from landline.cli.bell import Bell
 from landline_protocol.limits import TEXT_MAX
 
-_CHUNK = 65_536
+_CHUNK = 262_144
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line without its end; ``text`` is ``None`` if it cannot be sent, and ``flaw`` says why."""
+class Flaw:
+    """A line that cannot be sent, by its number, and why."""
 
     number: int
-    text: str | None
-    flaw: str = ""
+    say: str
+
+
+Lines = list[str]
+"""Lines that follow one another, without their ends; any of them can be sent."""
 
 
 class Splitter:
@@ -30,32 +33,67 @@ class Splitter:
     def __init__(self) -> None:
         self._rest = b""
         self._too_long = False
+        self._read = 0
 
-    def feed(self, octets: bytes) -> Iterator[bytes | None]:
-        """Yield the lines that are complete; ``None`` for one that is too long."""
-        first, *others = octets.split(b"\n")
-        self._grow(first)
-        for piece in others:
-            yield self._take()
-            self._grow(piece)
+    def feed(self, octets: bytes) -> Iterator[Lines | Flaw]:
+        """Yield the lines that are complete."""
+        end = octets.rfind(b"\n")
+        if end < 0:
+            self._grow(octets)
+            return
+        if self._too_long:
+            _, _, octets = octets.partition(b"\n")
+            end = octets.rfind(b"\n")
+            yield self._flaw(f"is longer than {TEXT_MAX} bytes")
+        block, rest = self._rest + octets[:end], octets[end + 1 :]
+        self._rest, self._too_long = b"", False
+        if end >= 0:
+            yield from self._lines(block)
+        self._grow(rest)
 
-    def end(self) -> Iterator[bytes | None]:
+    def end(self) -> Iterator[Lines | Flaw]:
         """Yield the last line, if the input did not end in a line's end."""
         if self._rest or self._too_long:
-            yield self._take()
+            yield from self.feed(b"\n")
 
     def _grow(self, piece: bytes) -> None:
         self._too_long = self._too_long or len(self._rest) + len(piece) > TEXT_MAX
         self._rest = b"" if self._too_long else self._rest + piece
 
-    def _take(self) -> bytes | None:
-        line = None if self._too_long else self._rest
-        self._rest, self._too_long = b"", False
-        return line
+    def _lines(self, block: bytes) -> Iterator[Lines | Flaw]:
+        """Yield the lines of a block, all at once if nothing is wrong with any of them."""
+        try:
+            lines = block.decode().split("\n")
+        except UnicodeDecodeError:
+            yield from self._one_by_one(block)
+            return
+        # A character has at most four octets.
+        if max(map(len, lines)) > TEXT_MAX // 4:
+            yield from self._one_by_one(block)
+            return
+        self._read += len(lines)
+        yield lines
+
+    def _one_by_one(self, block: bytes) -> Iterator[Lines | Flaw]:
+        for octets in block.split(b"\n"):
+            try:
+                line = octets.decode()
+            except UnicodeDecodeError:
+                yield self._flaw("is not UTF-8")
+                continue
+            if len(octets) > TEXT_MAX:
+                yield self._flaw(f"is longer than {TEXT_MAX} bytes")
+            else:
+                self._read += 1
+                yield [line]
+
+    def _flaw(self, say: str) -> Flaw:
+        self._read += 1
+        return Flaw(self._read, say)
 
 
 class Input:
-    """Standard input, line by line, for one conversation after the other.
+    """Standard input, lines after lines, for one conversation after the other.
 
     ``already`` is what has been read of it before.
     """
@@ -63,45 +101,32 @@ class Input:
     def __init__(self, descriptor: int = 0, already: bytes = b"") -> None:
         self._descriptor = descriptor
         self._splitter = Splitter()
-        self._lines: deque[Line] = deque()
-        self._read = 0
+        self._waiting: deque[Lines | Flaw] = deque()
         self._ended = False
         self.flawed = 0
         self._accept(self._splitter.feed(already))
 
-    def next(self, bell: Bell) -> Line | None:
-        """Return the next line; ``None`` at the end of the input, or when the bell rings."""
-        while not self._lines and not self._ended:
+    def next(self, bell: Bell) -> Lines | Flaw | None:
+        """Return the lines that have come; ``None`` at the input's end, or when the bell rings."""
+        while not self._waiting and not self._ended:
             if not bell.wait_beside(self._descriptor):
                 return None
             self._fill()
-        if bell.rung or not self._lines:
+        if bell.rung or not self._waiting:
             return None
-        return self._lines.popleft()
+        return self._waiting.popleft()
 
-    def put_back(self, line: Line) -> None:
-        """Keep a line for the next conversation: this one has no use for it."""
-        self._lines.appendleft(line)
+    def put_back(self, lines: Lines) -> None:
+        """Keep lines for the next conversation: this one has no use for them."""
+        if lines:
+            self._waiting.appendleft(lines)
 
     def _fill(self) -> None:
         octets = os.read(self._descriptor, _CHUNK)
-        self._accept(self._splitter.feed(octets))
-        if not octets:
-            self._ended = True
-            self._accept(self._splitter.end())
+        self._accept(self._splitter.feed(octets) if octets else self._splitter.end())
+        self._ended = not octets
 
-    def _accept(self, lines: Iterator[bytes | None]) -> None:
-        for octets in lines:
-            self._read += 1
-            line = _line(self._read, octets)
-            self.flawed += line.text is None
-            self._lines.append(line)
-
-
-def _line(number: int, octets: bytes | None) -> Line:
-    if octets is None:
-        return Line(number, None, f"is longer than {TEXT_MAX} bytes")
-    try:
-        return Line(number, octets.decode())
-    except UnicodeDecodeError:
-        return Line(number, None, "is not UTF-8")
+    def _accept(self, lines: Iterable[Lines | Flaw]) -> None:
+        for each in lines:
+            self.flawed += isinstance(each, Flaw)
+            self._waiting.append(each)

@@ -1,19 +1,41 @@
 """Calling and being called, from the command to the last bye."""
 
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import click
 
 from landline.cli import pipe
 from landline.cli.ending import Terminated
-from landline.cli.output import Output, interactive
+from landline.cli.output import Output, coloured, counted, interactive, local, loud
 from landline.cli.stdin import Input
-from landline.errors import InvalidInput, LandlineError
-from landline.events import Connected, EndpointReceived, Progress, Ringing
+from landline.errors import (
+    ConversationBroken,
+    InvalidInput,
+    JournalUnusable,
+    LandlineError,
+    RecordsDiffer,
+)
+from landline.events import (
+    Connected,
+    Ended,
+    EndpointReceived,
+    Event,
+    Message,
+    Progress,
+    Ringing,
+)
 from landline.visible import visible
 
 if TYPE_CHECKING:
     from landline.conversation import Conversation
     from landline.peer import Peer
     from landline.waiting import IncomingCall, Waiting
+
+
+STALLED_S = 10.0
+"""How long a delivery may keep others from calling without getting on."""
 
 
 def call(peer: "Peer", name: str, output: Output) -> None:
@@ -25,8 +47,13 @@ def call(peer: "Peer", name: str, output: Output) -> None:
             converse(talk, Input(), output)
 
 
-def wait(peer: "Peer", output: Output, *, accept: bool, once: bool, host: str) -> None:
+def wait(
+    peer: "Peer", output: Output, *, accept: bool, once: bool, host: str = "", port: int = 0
+) -> None:
     """Wait for callers and talk to one after the other, until interrupted.
+
+    Callers are told ``host`` and ``port``, if they are given, instead of what
+    the broker sees. Messages that somebody delivers are shown.
 
     Raises:
         InvalidInput: nobody is there to ask, and ``accept`` is not set.
@@ -36,7 +63,7 @@ def wait(peer: "Peer", output: Output, *, accept: bool, once: bool, host: str) -
         raise InvalidInput(
             "nobody is there to ask whether to take a call; add --accept to take every one"
         )
-    with output.errors_told(), peer.wait(host) as waiting:
+    with output.errors_told(), peer.wait(host, port) as waiting:
         try:
             _serve(waiting, output, accept=accept, once=once)
         except _Stopped:
@@ -83,18 +110,20 @@ def _serve(waiting: "Waiting", output: Output, *, accept: bool, once: bool) -> N
             talk = None
             while talk is None:
                 incoming = next(calls)
-                if _taken(incoming, output, accept=accept):
-                    talk = _talk(incoming, output)
+                if incoming.rings:
+                    talk = _answered(incoming, output, accept=accept)
+                else:
+                    _receive(incoming, output)
+                    _say_waiting(waiting, output)
         except (KeyboardInterrupt, Terminated):
             raise _Stopped from None
         try:
             with talk:
-                _accepted(talk, output, f"talking with {visible(talk.other)}")
                 converse(talk, said, output)
         except LandlineError as error:
             if once:
                 raise
-            output.tell("error", visible(str(error)), say=str(error), status=error.exit_status)
+            _tell_error(error, output)
         if once:
             return
 
@@ -105,11 +134,27 @@ def _say_waiting(waiting: "Waiting", output: Output) -> None:
     output.tell("waiting", line, name=name, port=port)
 
 
+def _answered(incoming: "IncomingCall", output: Output, *, accept: bool) -> "Conversation | None":
+    """Announce a call, and return the conversation, if it is taken and they are still there."""
+    if not _taken(incoming, output, accept=accept):
+        return None
+    try:
+        talk = incoming.accept()
+    except LandlineError:
+        _missed(incoming, output)
+        return None
+    other = visible(talk.other)
+    goes_on = f"{other} is back; the conversation goes on"
+    _accepted(talk, output, goes_on if incoming.resumed else f"talking with {other}")
+    return talk
+
+
 def _taken(incoming: "IncomingCall", output: Output, *, accept: bool) -> bool:
     """Announce a call and find out whether to take it."""
-    caller = incoming.caller
-    output.tell("incoming", f"{visible(caller)} is calling" if accept else "", **{"from": caller})
-    if accept:
+    caller, resumed = incoming.caller, incoming.resumed
+    rings = f"{visible(caller)} is calling" if accept and not resumed else ""
+    _announce(incoming, output, rings)
+    if accept or resumed:
         return True
     from landline.cli.ringing import asked
 
@@ -122,13 +167,59 @@ def _taken(incoming: "IncomingCall", output: Output, *, accept: bool) -> bool:
     return bool(answer)
 
 
-def _talk(incoming: "IncomingCall", output: Output) -> "Conversation | None":
-    """Take the call, unless the caller has just gone."""
+def _announce(incoming: "IncomingCall", output: Output, line: str) -> None:
+    kind = {"delivery": not incoming.rings, "resumed": incoming.resumed}
+    output.tell("incoming", line, **{"from": incoming.caller}, **kind)
+
+
+def _receive(incoming: "IncomingCall", output: Output) -> None:
+    """Take a delivery and show what was left. Nobody is asked, and nothing said but bye."""
+    _announce(incoming, output, "")
+    other = visible(incoming.caller)
     try:
-        return incoming.accept()
+        with incoming.accept() as talk:
+            output.tell("accepted", name=talk.other)
+            talk.bye()
+            while events := talk.next_events(STALLED_S):
+                _show_left(events, output)
+                if isinstance(events[-1], Ended):
+                    return
+            raise ConversationBroken("the delivery does not get on")
+    except JournalUnusable:
+        raise
+    except RecordsDiffer as error:
+        _tell_error(error, output)
     except LandlineError:
-        _missed(incoming, output)
-        return None
+        output.notice(f"{other} was cut off while leaving messages; the rest comes another time")
+
+
+def _show_left(events: Sequence[Event], output: Output) -> None:
+    """Show what a delivery brings: off a terminal like any message."""
+    if output.json:
+        pipe.tell(events, output)
+        return
+    messages = [event for event in events if isinstance(event, Message)]
+    if interactive():
+        for message in messages:
+            click.echo(_left(message))
+    elif messages:
+        output.messages(messages)
+        output.flush()
+        many = counted(len(messages), "message")
+        output.tell("", f"{visible(messages[0].sender)} has left {many}")
+
+
+def _left(message: Message) -> str:
+    today = local(time.time_ns() // 1_000_000, "%Y-%m-%d ")
+    at = local(message.at_ms, "%Y-%m-%d %H:%M").removeprefix(today)
+    name = visible(message.sender)
+    if coloured():
+        at, name = click.style(at, dim=True), click.style(name, fg="cyan")
+    return f"{at} {name}, left for you: {visible(message.text)}"
+
+
+def _tell_error(error: LandlineError, output: Output) -> None:
+    output.tell("error", loud(error), say=str(error), status=error.exit_status)
 
 
 def _accepted(talk: "Conversation", output: Output, line: str) -> None:

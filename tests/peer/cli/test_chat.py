@@ -17,10 +17,10 @@ HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\r\x08\u2028"
 CTRL_C, CTRL_D = "\x03", "\x04"
 
 
-def call(household: Household, **env: str) -> tuple[Terminal, Child]:
+def call(household: Household, *options: str, **env: str) -> tuple[Terminal, Child]:
     """Let alice, on a terminal, call bob, who takes every call."""
     bob = household.wait("bob", "--once")
-    alice = household.terminal("alice", "call", "bob", env=env)
+    alice = household.terminal("alice", "call", "bob", *options, env=env)
     alice.until("calling bob…")
     alice.until(r"connected to 127\.0\.0\.1:")
     alice.until("ringing…")
@@ -158,8 +158,8 @@ def test_a_line_that_is_too_long_is_kept(household: Household) -> None:
 
 
 def test_broken_off(household: Household) -> None:
-    """Status 7 at once; what was being typed is not lost from sight."""
-    alice, bob = call(household)
+    """Status 7; what was being typed is not lost from sight."""
+    alice, bob = call(household, "--redial", "0")
     alice.send("not yet sent")
     alice.until("not yet sent")
     bob.kill()

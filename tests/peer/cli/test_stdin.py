@@ -10,11 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.cli.bell import Bell
-from landline.cli.stdin import Input, Line, Splitter
+from landline.cli.stdin import Flaw, Input, Lines, Splitter
 from landline_protocol.limits import TEXT_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+
+TOO_LONG = f"is longer than {TEXT_MAX} bytes"
+
+
+def flat(pieces: Iterable[Lines | Flaw]) -> list[str | Flaw]:
+    """Return lines and flaws in their order."""
+    return [each for piece in pieces for each in ([piece] if isinstance(piece, Flaw) else piece)]
+
+
+def read(number: int, line: bytes) -> str | Flaw:
+    """Return what a line has to become."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return Flaw(number, "is not UTF-8")
 
 
 @given(st.lists(st.binary().map(lambda b: b.replace(b"\n", b"")), min_size=1), st.data())
@@ -23,23 +39,28 @@ def test_cuts_do_not_matter(lines: list[bytes], data: st.DataObject) -> None:
     octets = b"\n".join(lines)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(octets)), max_size=5)))
     splitter = Splitter()
-    found: list[bytes | None] = []
+    found: list[Lines | Flaw] = []
     for start, end in zip([0, *cuts], [*cuts, len(octets)], strict=True):
         found += splitter.feed(octets[start:end])
     found += splitter.end()
-    assert found == (lines if lines[-1] else lines[:-1])
+    wanted = [read(number, line) for number, line in enumerate(lines, 1)]
+    assert flat(found) == (wanted if lines[-1] else wanted[:-1])
 
 
 def test_longest_line() -> None:
     """64 KiB is a line; one octet more is none, and the next line is well."""
     splitter = Splitter()
     longest = b"x" * TEXT_MAX
-    assert list(splitter.feed(longest + b"\n")) == [longest]
-    assert list(splitter.feed(longest)) == []
-    assert list(splitter.feed(b"y")) == []
-    assert list(splitter.feed(b"yy\nnext\n")) == [None, b"next"]
-    assert list(splitter.feed(longest + b"x")) == []
-    assert list(splitter.end()) == [None]
+    assert flat(splitter.feed(longest + b"\n")) == [longest.decode()]
+    assert flat(splitter.feed(longest)) == []
+    assert flat(splitter.feed(b"y")) == []
+    assert flat(splitter.feed(b"yy\nnext\n")) == [Flaw(2, TOO_LONG), "next"]
+    assert flat(splitter.feed(b"a\n" + longest + b"x\nb\n")) == ["a", Flaw(5, TOO_LONG), "b"]
+    assert flat(splitter.feed(longest + b"x")) == []
+    assert flat(splitter.feed(b"\n")) == [Flaw(7, TOO_LONG)]
+    assert flat(splitter.feed(longest + b"x")) == []
+    assert flat(splitter.end()) == [Flaw(8, TOO_LONG)]
+    assert flat(splitter.end()) == []
 
 
 @pytest.fixture
@@ -57,8 +78,10 @@ def test_lines_are_numbered_and_flaws_named(pipe: tuple[int, int]) -> None:
     os.close(write)
     with Bell() as bell:
         said = Input(read)
-        lines = list(iter(lambda: said.next(bell), None))
-    assert lines == [Line(1, "one"), Line(2, None, "is not UTF-8"), Line(3, ""), Line(4, "last")]
+        pieces = list(iter(lambda: said.next(bell), None))
+    assert flat(each for each in pieces if each is not None) == [
+        "one", Flaw(2, "is not UTF-8"), "", "last",
+    ]  # fmt: skip
     assert said.flawed == 1
 
 
@@ -68,11 +91,12 @@ def test_bell_ends_the_waiting(pipe: tuple[int, int]) -> None:
     os.write(write, b"one\ntwo\n")
     said = Input(read)
     with Bell() as bell:
-        assert said.next(bell) == Line(1, "one")
+        assert said.next(bell) == ["one", "two"]
+        said.put_back(["two"])
         bell.ring()
         assert said.next(bell) is None
     with Bell() as bell:
-        assert said.next(bell) == Line(2, "two")
+        assert said.next(bell) == ["two"]
         bell.ring()
         assert said.next(bell) is None
     os.close(write)

@@ -51,7 +51,7 @@ def test_ctrl_c_as_soon_as_it_is_named(
 ) -> None:
     """It ends the waiting like any later one."""
     with Peer(household.home("bob"), household.invite) as bob:
-        talking.wait(bob, _Hasty(json=False), accept=True, once=False, host="")
+        talking.wait(bob, _Hasty(json=False), accept=True, once=False)
     waiting, stopped = capsys.readouterr().err.splitlines()
     assert waiting.startswith("waiting for callers as bob")
     assert stopped == "no longer waiting for callers"
@@ -70,7 +70,7 @@ def test_end_of_stdin_says_bye_to_every_caller(household: Household) -> None:
 
 def test_a_broken_conversation_does_not_end_the_waiting(household: Household) -> None:
     """The line says what happened; the next caller is welcome."""
-    bob = household.wait("bob")
+    bob = household.wait("bob", "--redial", "0")
     alice = household.start("alice", "call", "bob")
     bob.expect_error_line("talking with alice")
     alice.kill()
@@ -83,7 +83,7 @@ def test_a_broken_conversation_does_not_end_the_waiting(household: Household) ->
 
 def test_broken_conversation_that_was_to_be_the_only_one(household: Household) -> None:
     """Status 7."""
-    bob = household.wait("bob", "--once")
+    bob = household.wait("bob", "--once", "--redial", "0")
     alice = household.start("alice", "call", "bob")
     bob.expect_error_line("talking with alice")
     alice.kill()
