@@ -53,11 +53,11 @@ def test_who_has_colours_on_a_terminal(household: Household) -> None:
     bob.stop()
 
 
-def talk(household: Household, said: bytes) -> None:
+def talk(household: Household, said: bytes, *options: str) -> None:
     bob = household.wait("bob", "--once")
     bob.send_line("from bob")
     bob.close_stdin()
-    assert household.start_with("alice", said, "call", "bob").wait() == 0
+    assert household.start_with("alice", said, "call", "bob", *options).wait() == 0
     assert bob.wait() == 0
 
 
@@ -128,6 +128,18 @@ def test_history_goes_through_the_pager(household: Household) -> None:
     assert shown.count("alice: row ✓") == 40
     plain = household.terminal("alice", "history", "bob", "--no-pager", env=pager)
     assert plain.finish()[1].count("alice: line ✓") == 40
+
+
+def test_without_history_only_what_is_not_delivered_is_kept(household: Household) -> None:
+    """The other side keeps what it wants."""
+    talk(household, b"one\n", "--no-history")
+    nothing = {"LANDLINE_NO_HISTORY": "1"}
+    assert household.status("alice", "send", "carol", "two", env=nothing) == 0
+    child = household.run("alice", "history")
+    assert [line.split("  ", 1)[1] for line in child.stdout_lines] == [
+        "alice to carol: two  (not delivered yet)"
+    ]
+    assert len(household.run("bob", "history").stdout_lines) == 2
 
 
 def test_history_needs_no_broker(household: Household) -> None:
