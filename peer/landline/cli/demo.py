@@ -6,17 +6,20 @@ ends it, both processes end and the directory goes.
 
 import os
 import secrets
+import select
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Self
 
 from landline.cli import pipe, talking
+from landline.cli.chaos import Cutter
 from landline.cli.ending import Undisturbed
 from landline.cli.output import Output, interactive
 from landline.cli.stdin import Input
+from landline.cli.storm import Storm
 from landline.errors import LandlineError
 from landline.events import Connected, Ended, EndpointReceived, Message, Progress, Ringing
 from landline.peer import Peer
@@ -32,6 +35,7 @@ _SCRIPT = (
     "Nobody between us can read this.",
     "That was all. Bye!",
 )
+_BOB = ("-m", "landline.cli.bob", "bob")
 # bcrypt is slow on purpose; the passwords of a demonstration live for a minute.
 _BROKER = (
     *("-m", "landline_broker", "serve", "--listen", "tcp://127.0.0.1:0"),
@@ -40,16 +44,22 @@ _BROKER = (
 
 
 class Demo:
-    """One demonstration, from the empty directory to the empty directory."""
+    """One demonstration, from the empty directory to the empty directory.
 
-    def __init__(self, output: Output) -> None:
+    With ``chaos_s``, alice and bob talk for so many seconds through a link that
+    is cut again and again.
+    """
+
+    def __init__(self, output: Output, chaos_s: float | None = None) -> None:
         self._output = output
+        self._chaos_s = chaos_s
 
     def run(self) -> None:
         """Hold the demonstration.
 
         Raises:
-            LandlineError: a part of it did not start, or the conversation broke off.
+            LandlineError: a part of it did not start, the conversation broke off,
+                or something was lost in the chaos.
         """
         with (
             self._output.errors_told(),
@@ -59,24 +69,36 @@ class Demo:
             folder = Path(name)
             # Both start at once; bob gets the invite as soon as there is one.
             with (
+                nullcontext() if self._chaos_s is None else Cutter() as cutter,
                 _Child("the broker", folder, *_BROKER, "--data-dir", "broker") as broker,
-                _Child("bob", folder, "-m", "landline.cli.bob", "bob") as bob,
+                _Child(
+                    "bob", folder, *_BOB, *(() if cutter is None else (str(cutter.port),))
+                ) as bob,
                 undisturbed.disturbed(),
             ):
-                self._hold(folder, broker, bob)
+                self._hold(folder, broker, bob, cutter)
 
-    def _hold(self, folder: Path, broker: "_Child", bob: "_Child") -> None:
+    def _hold(self, folder: Path, broker: "_Child", bob: "_Child", cutter: Cutter | None) -> None:
         invite = broker.line().removeprefix("ready ")
         bob.write(invite)
         self._say(f"a broker runs on SQLite, all its files in {folder}")
         with Peer(folder / "alice", invite, notice=self._output.notice) as alice:
             self._log_in(alice)
-            bob.line()
+            port = int(bob.line().removeprefix("waiting "))
             self._say("bob, a process of his own, has logged in too and waits for callers")
+            if cutter is not None:
+                cutter.target = port
+                self._say("between them is a proxy that will cut the connection, again and again")
             self._output.tell("calling", "alice calls bob…", name="bob")
             with alice.call("bob", progress=self._progress) as talk:
-                self._output.tell("accepted", _welcome(), name="bob")
-                self._talk(talk)
+                if cutter is None or self._chaos_s is None:
+                    self._output.tell("accepted", _welcome(), name="bob")
+                    self._talk(talk)
+                else:
+                    line = "bob accepted; both say numbers as fast as they get through"
+                    self._output.tell("accepted", line, name="bob")
+                    storm = Storm(cutter, bob.lines, bob.line, self._output)
+                    storm.hold(talk, self._chaos_s)
 
     def _log_in(self, alice: Peer) -> None:
         password = secrets.token_urlsafe()
@@ -139,6 +161,8 @@ class _Child:
 
     def __init__(self, name: str, folder: Path, *arguments: str) -> None:
         self._name = name
+        self._read = b""
+        self._started = False
         # A file, not a pipe: nobody reads it unless the process fails.
         self._errors = (folder / f"{name}.log").open("w+b")
         self._process = subprocess.Popen(
@@ -148,6 +172,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            bufsize=0,
             # Ctrl-C on the terminal is for the one who demonstrates.
             start_new_session=True,
         )
@@ -158,10 +183,21 @@ class _Child:
         Raises:
             LandlineError: it has ended.
         """
-        line = self._pipe(self._process.stdout).readline()
-        if not line:
-            raise LandlineError(f"{self._name} of the demonstration did not start: {self._why()}")
-        return line.decode().strip()
+        while b"\n" not in self._read:
+            if not self._fill():
+                ended = "has ended" if self._started else "did not start"
+                raise LandlineError(f"{self._name} of the demonstration {ended}: {self._why()}")
+        self._started = True
+        line, _, self._read = self._read.partition(b"\n")
+        return line.decode()
+
+    def lines(self) -> list[str]:
+        """Return the lines that it has printed meanwhile, without waiting."""
+        stdout = self._pipe(self._process.stdout)
+        while select.select([stdout], [], [], 0)[0] and self._fill():
+            pass
+        *lines, self._read = self._read.split(b"\n")
+        return [line.decode() for line in lines]
 
     def write(self, line: str) -> None:
         """Give it a line to read."""
@@ -184,6 +220,12 @@ class _Child:
             self._pipe(self._process.stdin).close()
         self._pipe(self._process.stdout).close()
         self._errors.close()
+
+    def _fill(self) -> bytes:
+        """Read what there is, or wait for it; nothing means that it has ended."""
+        octets = os.read(self._pipe(self._process.stdout).fileno(), 65_536)
+        self._read += octets
+        return octets
 
     def _why(self) -> str:
         self._process.wait(STOP_S)

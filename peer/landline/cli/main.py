@@ -54,6 +54,10 @@ at}, delivered {upto}, bye {from, at}, ended {said, heard}, reconnecting and
 reconnected {name}, unsent {line, say}, notice {say}, error {say, status}, """
 
 
+_CHAOS_S = 20
+_CHAOS_MOST_S = 86_400
+
+
 class _Commands(click.Group):
     """Lets Ctrl-C through to the one place where a command ends."""
 
@@ -450,20 +454,38 @@ def unblock(settings: Settings, name: str) -> None:
     epilog="""\b
 Examples:
   landline demo
-  printf 'hello\\nbye\\n' | landline demo"""
+  printf 'hello\\nbye\\n' | landline demo
+  landline demo --chaos --seconds 60
+
+\b
+The exit status of --chaos is 0 if everything that was said has been received,
+once, and in order. With --json: counted {sent, delivered, cuts, lost, doubled,
+disordered}."""
+)
+@click.option("--chaos", is_flag=True, help="Cut the connection again and again, and count.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, _CHAOS_MOST_S),
+    metavar="SECONDS",
+    help=f"With --chaos: for how long. [default: {_CHAOS_S}]",
 )
 @common
 @click.pass_obj
-def demo(settings: Settings) -> None:
+def demo(settings: Settings, chaos: bool, seconds: float | None) -> None:
     """See it work on this machine alone: a broker, bob, and you as alice.
 
     Everything is made in a temporary directory and removed in the end. bob
     repeats what you say. Without a terminal your lines come from stdin; if
-    there are none, the conversation holds itself.
+    there are none, the conversation holds itself. With --chaos you only watch:
+    both send numbered messages through a connection that does not last, and it
+    is counted what arrives.
     """
     from landline.cli.demo import Demo
 
-    Demo(Output(json=settings.json)).run()
+    _belong("--chaos", chaos, seconds=seconds)
+    if chaos and seconds is None:
+        seconds = _CHAOS_S
+    Demo(Output(json=settings.json), seconds).run()
 
 
 @landline.command(
