@@ -140,6 +140,7 @@ class Receiver(threading.Thread):
         self._held_octets = 0
         self._held_until = Deadline(None)
         self._leaving = False
+        self._cut_off = False
         self.ready = threading.Event()
 
     def run(self) -> None:
@@ -251,21 +252,38 @@ class Receiver(threading.Thread):
             self._mailbox.put(Moved(*self._redial.address))
 
     def _may_dial_again(self, error: LandlineError) -> bool:
-        """Whether a call that has not begun, and whose link was there and broke, is tried again."""
-        return isinstance(self._end, Dial) and isinstance(error, _CutOff)
+        """Whether a call that has not begun is tried again: its link was there, and broke.
+
+        The callee needs a moment to listen anew; nobody can be reached meanwhile.
+        """
+        self._cut_off = self._cut_off or isinstance(error, _CutOff)
+        return isinstance(self._end, Dial) and self._cut_off
 
     def _settled_down(self) -> bool:
         """Wait until all that was heard is stored; return whether both have said bye."""
         while (octets := self._control.recv()) != HANG_UP:
             # Frames for the link that is dead come before it.
             if octets[0] == 0:
-                self._window, both_said_bye, *self._said = READY.unpack(octets)
-                return bool(both_said_bye)
+                return self._note_ready(octets)
         raise LineOver(None)
 
+    def _note_ready(self, octets: bytes) -> bool:
+        """Note from where a link can go on; return whether both have said bye."""
+        self._window, both_said_bye, *self._said = READY.unpack(octets)
+        return bool(both_said_bye)
+
     def _rest(self, pause: Deadline) -> None:
-        if self._control.poll(pause.remaining_ms()) and self._control.recv() == HANG_UP:
-            raise LineOver(None)
+        if self._control.poll(pause.remaining_ms()):
+            octets = self._control.recv()
+            if octets == HANG_UP:
+                raise LineOver(None)
+            if octets[0] == 0:
+                self._said_meanwhile(octets)
+
+    def _said_meanwhile(self, octets: bytes) -> None:
+        """Wait only a little longer, now that both have said bye."""
+        if self._note_ready(octets):
+            self._redial.part()
 
     # -- what comes from the wire -------------------------------------------
 
@@ -478,6 +496,10 @@ class Receiver(threading.Thread):
         octets = self._control.recv(zmq.NOBLOCK)
         if octets == HANG_UP:
             self._leave()
+        elif octets[0] == 0:
+            self._said_meanwhile(octets)
+            if isinstance(self._end, Listen) and self._link.state is LinkState.START:
+                self._deadline = self._redial.patience
         elif self._link.state is not LinkState.CLOSED and not self._leaving:
             self._forward(octets)
 

@@ -48,6 +48,12 @@ class Redial:
         self._attempts = 0
         self._ask = Deadline(ASK_AFTER_S)
 
+    def part(self) -> None:
+        """Note that both have said bye by now, if there is an outage."""
+        if self.under_way and not self.parting:
+            self.parting = True
+            self.patience = Deadline(self.patience.remaining(FAREWELL_S))
+
     def end(self) -> None:
         """Note that a link is there."""
         self.under_way = False

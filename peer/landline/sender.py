@@ -235,6 +235,8 @@ class Sender(threading.Thread):
             if self._bye_due is not None:
                 at_ms, self._bye_due = self._bye_due.at_ms, None
                 self._chunks.append(outbound.bye(at_ms, self._heard_count, self._heard_digest))
+                if self._heard_bye and not self._linked:
+                    self._tell_ready()
         if self._chunks:
             # What leaves the outbox must not come back there and be said twice.
             self._store(self._chunks, [], durable=bool(self._posted))
@@ -360,6 +362,10 @@ class Sender(threading.Thread):
         if self._parted:
             self._leave()
             return
+        self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        """Tell the receiver from where a link can go on, and whether all has been said."""
         both_said_bye = self._heard_bye and self._outbound.state is not OutboundState.OPEN
         outbound, window = self._outbound, self._receipts.resume()
         self._hand_over(READY.pack(window, both_said_bye, outbound.confirmed, outbound.sent))
