@@ -19,8 +19,7 @@ For people, messages go to stdout and everything else to stderr. With
     ended        both have said bye                             said heard
     reconnecting the connection is lost, and sought again       name
     reconnected  it is back, and nothing is lost                name
-    counted      what came through a chaos                      sent delivered cuts
-                                                                lost doubled disordered
+    counted      what arrived in a chaos  sent delivered cuts lost doubled disordered
     unsent       a line of stdin cannot be a message            line say
     notice       something to know                              say
     stopped      you wait no more
