@@ -246,10 +246,16 @@ class Receiver(threading.Thread):
             if not both_said_bye:
                 self._notices.put(Reconnecting(self._other))
         if self._redial.patience.expired:
-            raise LineOver(error)
+            raise LineOver(self._for_good(error))
         self._rest(Deadline(self._redial.pause()))
         if self._redial.look_up():
             self._mailbox.put(Moved(*self._redial.address))
+
+    def _for_good(self, error: LandlineError) -> LandlineError:
+        """Return how a line ends that no other link could be found for."""
+        if self._begun and not isinstance(error, ConversationBroken):
+            return ConnectionLost(f"the connection was lost; {error}")
+        return error
 
     def _may_dial_again(self, error: LandlineError) -> bool:
         """Whether a call that has not begun is tried again: its link was there, and broke.
