@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,14 @@ import pexpect
 from landline import Peer
 from tests.peer.cli.screen import Screen
 from tests.support.children import DEADLINE, Children, command, environment
+from tests.support.proxy import Proxy
 from tests.support.waiting import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tests.support.children import Child
+    from tests.support.children import Child, StreamName
 
     Spawn = pexpect.spawn[str]
 else:
@@ -157,6 +159,16 @@ class Household:
         child = self.start(user, "wait", "--accept", *arguments)
         child.expect_error_line("waiting for callers")
         return child
+
+    @contextmanager
+    def wait_behind_proxy(self, user: str, *arguments: str) -> Iterator[tuple[Child, Proxy]]:
+        """Let a user wait for callers, who come through a proxy that can cut."""
+        with Proxy() as proxy:
+            child = self.start(user, "wait", "--accept", "--port", str(proxy.port), *arguments)
+            stream: StreamName = "stdout" if "--json" in arguments else "stderr"
+            port = child.expect_line(r"waiting.*\bport\W+(\d+)", stream=stream).group(1)
+            proxy.target = ("127.0.0.1", int(port))
+            yield child, proxy
 
     def terminal(self, user: str, *arguments: str, env: dict[str, str] | None = None) -> Terminal:
         """Start ``landline`` on a terminal."""

@@ -169,6 +169,32 @@ def test_broken_off(household: Household) -> None:
     assert rest.splitlines()[-1].startswith("landline: the conversation broke off")
 
 
+def test_a_cut_leaves_the_line_being_typed(household: Household) -> None:
+    """Two quiet lines tell of it; what is said meanwhile waits, and arrives."""
+    with household.wait_behind_proxy("bob", "--once") as (bob, proxy):
+        alice = household.terminal("alice", "call", "bob", env={"NO_COLOR": "1"})
+        alice.until("all delivered")
+        alice.send("half of a li")
+        alice.until("^> half of a li$")
+        proxy.refuse()
+        alice.until("^· reconnecting…$")
+        alice.until("^> half of a li$")
+        alice.send("ne\r")
+        alice.until("alice: half of a line …$")
+        alice.send("and more")
+        proxy.admit()
+        bob.expect_line("^half of a line$")
+        alice.until("alice: half of a line ✓$")
+        alice.until("^· back$")
+        alice.until("^> and more$")
+        alice.send("\r" + CTRL_D)
+        bob.expect_line("^and more$")
+        bob.close_stdin()
+        status, rest = alice.finish()
+        assert (status, bob.wait()) == (0, 0)
+    assert rest.count("reconnecting") == rest.count("· back") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signal(household: Household, number: signal.Signals) -> None:
     """The terminal is left as it was, and the other hears bye."""

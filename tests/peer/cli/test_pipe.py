@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
+import select
 import signal
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from landline import Peer
@@ -205,4 +209,142 @@ def test_closed_stdin_is_an_empty_one(household: Household) -> None:
     bob.close_stdin()
     argv = ["/bin/sh", "-c", f"exec {LANDLINE} call bob <&-"]
     alice = household.children.start_program(argv, env=household.settings("alice"))
+    assert (alice.wait(), bob.wait()) == (0, 0)
+
+
+def test_a_cut_is_told_and_nothing_is_lost(household: Household) -> None:
+    """One quiet line for people, an event for programs; one can go on meanwhile."""
+    with household.wait_behind_proxy("bob", "--once", "--json") as (bob, proxy):
+        alice = household.start("alice", "call", "bob")
+        alice.send_line("before")
+        bob.expect_line("before")
+        proxy.refuse()
+        alice.expect_error_line("^reconnecting…$")
+        bob.expect_line('"reconnecting"')
+        alice.send_line("meanwhile")
+        proxy.admit()
+        alice.expect_error_line("^back$")
+        bob.expect_line("meanwhile")
+        alice.close_stdin()
+        bob.close_stdin()
+        assert (alice.wait(), bob.wait()) == (0, 0)
+    told = [each for each in objects(bob) if str(each["event"]).startswith("recon")]
+    assert told == [
+        {"event": "reconnecting", "name": "alice"},
+        {"event": "reconnected", "name": "alice"},
+    ]
+    texts = [each["text"] for each in objects(bob) if each["event"] == "message"]
+    assert texts == ["before", "meanwhile"]
+    assert not [line for line in alice.stderr_lines if "lost" in line]
+
+
+PIECES = (b"plain", b"\r", b"", b"\x00\x1b[2J\x7f", "ünïcödé ✓ \u2028".encode(), b"x" * 20_000)
+
+
+def octets(count: int, mark: bytes) -> bytes:
+    """Return many lines of all kinds, none like another."""
+    lines = (b"%s %d %s" % (mark, n, PIECES[n % len(PIECES)]) for n in range(count))
+    return b"".join(line + b"\n" for line in lines)
+
+
+def test_a_pipe_is_lossless_across_cuts(household: Household) -> None:
+    """Byte for byte, both ways at once, however often the connection is cut."""
+    mine, theirs = octets(1_200, b"alice"), octets(800, b"bob")
+    said = household.path / "said"
+    for name, content in (("mine", mine), ("theirs", theirs)):
+        (household.path / name).write_bytes(content)
+    with household.wait_behind_proxy("bob", "--once") as (bob, proxy):
+        script = f"exec {LANDLINE} call bob < '{household.path / 'mine'}' > '{said}'"
+        env = household.settings("alice")
+        alice = household.children.start_program(["/bin/sh", "-c", script], env=env)
+        alice.expect_error_line("bob accepted")
+        proxy.cut()
+        alice.expect_error_line("^reconnecting…$")
+        for line in theirs.decode().split("\n")[:-1]:
+            bob.send_line(line)
+            if line.startswith("bob 300 "):
+                proxy.cut()
+        bob.close_stdin()
+        assert (alice.wait(), bob.wait()) == (0, 0)
+        assert said.read_bytes() == theirs
+    history = objects(household.run("bob", "history", "alice", "--json"))
+    texts = [each["text"] for each in history if each["from"] == "alice"]
+    assert texts == mine.decode().split("\n")[:-1]
+
+
+MEBIBYTE = 1_048_576
+STUCK_S = 1.0
+
+
+class Flow:
+    """Lines that go into one pipe and come out of another, as far as they are taken."""
+
+    def __init__(self, into: int, out: int) -> None:
+        self._into = into
+        self._out = out
+        self._rest = b""
+        self._number = 0
+        self.written = 0
+        self._said = hashlib.sha256()
+        self._heard = hashlib.sha256()
+
+    def feed(self, upto: int, *, read: bool) -> None:
+        """Write up to so many octets, or until nothing has moved for a while."""
+        while self.written < upto:
+            readable, writable, _ = select.select(
+                [self._out] if read else [], [self._into], [], STUCK_S
+            )
+            if not readable and not writable:
+                return
+            if readable:
+                self._heard.update(os.read(self._out, MEBIBYTE))
+            if writable:
+                self._write()
+
+    def end(self) -> bool:
+        """Say no more, read the rest, and return whether all came as it was said."""
+        os.set_blocking(self._into, True)
+        os.write(self._into, self._rest)
+        self._said.update(self._rest)
+        os.close(self._into)
+        os.set_blocking(self._out, True)
+        while octets := os.read(self._out, MEBIBYTE):
+            self._heard.update(octets)
+        return self._said.digest() == self._heard.digest()
+
+    def _write(self) -> None:
+        if not self._rest:
+            lines = range(self._number, self._number + 1_000)
+            self._rest = b"".join(b"%099d\n" % number for number in lines)
+            self._number += 1_000
+        sent = os.write(self._into, self._rest)
+        self._said.update(self._rest[:sent])
+        self._rest = self._rest[sent:]
+        self.written += sent
+
+
+def test_who_reads_slowly_slows_who_speaks(household: Household) -> None:
+    """Nothing piles up in memory: the producer waits, and goes on when it is read."""
+    for name in ("in", "out"):
+        os.mkfifo(household.path / name)
+    out = os.open(household.path / "out", os.O_RDONLY | os.O_NONBLOCK)
+    script = f"exec {LANDLINE} wait --accept --once < /dev/null > '{household.path / 'out'}'"
+    env = household.settings("bob")
+    bob = household.children.start_program(["/bin/sh", "-c", script], env=env)
+    bob.expect_error_line("waiting for callers")
+    into = os.open(household.path / "in", os.O_RDWR | os.O_NONBLOCK)
+    script = f"exec {LANDLINE} call bob < '{household.path / 'in'}'"
+    env = household.settings("alice")
+    alice = household.children.start_program(["/bin/sh", "-c", script], env=env)
+    bob.expect_error_line("talking with alice")
+    flow = Flow(into, out)
+    flow.feed(64 * MEBIBYTE, read=False)
+    assert flow.written < 16 * MEBIBYTE
+    before = [psutil.Process(child.pid).memory_info().rss for child in (alice, bob)]
+    flow.feed(48 * MEBIBYTE, read=True)
+    after = [psutil.Process(child.pid).memory_info().rss for child in (alice, bob)]
+    assert flow.written >= 48 * MEBIBYTE
+    assert max(b - a for a, b in zip(before, after, strict=True)) < 24 * MEBIBYTE
+    assert flow.end()
+    os.close(out)
     assert (alice.wait(), bob.wait()) == (0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 
@@ -166,3 +167,80 @@ def test_waiting_without_login(household: Household) -> None:
     child = household.run("new", "wait", "--accept")
     assert child.wait() == 4
     assert "landline login NAME" in child.stderr_lines[-1]
+
+
+def test_a_delivery_is_no_conversation(household: Household) -> None:
+    """It is shown, gets no line of stdin, and does not count for --once."""
+    bob = household.start("bob", "wait", "--accept", "--once", "--json")
+    bob.expect_line('"waiting"')
+    bob.send_line("for a caller")
+    assert household.status("alice", "send", "bob", "left for bob") == 0
+    bob.expect_line('"left for bob"')
+    bob.expect_line('"ended"')
+    bob.expect_line('"waiting"')
+    carol = household.start("carol", "call", "bob")
+    carol.expect_line("^for a caller$")
+    for child in (carol, bob):
+        child.close_stdin()
+    assert (carol.wait(), bob.wait()) == (0, 0)
+    told = [json.loads(line) for line in bob.stdout_lines]
+    incoming = [each for each in told if each["event"] == "incoming"]
+    assert incoming == [
+        {"event": "incoming", "from": "alice", "delivery": True, "resumed": False},
+        {"event": "incoming", "from": "carol", "delivery": False, "resumed": False},
+    ]
+    ended = [(each["said"], each["heard"]) for each in told if each["event"] == "ended"]
+    assert ended == [(0, 1), (1, 0)]
+
+
+def test_a_delivery_on_a_terminal(household: Household) -> None:
+    """A line says when, who, and that it was left; what is typed meanwhile is no answer."""
+    bob = household.terminal("bob", "wait", env={"NO_COLOR": "1"})
+    bob.until("waiting for callers")
+    assert household.status("alice", "send", "bob", "the \x1bprinter works") == 0
+    bob.until(r"^\d\d:\d\d alice, left for you: the ␛printer works$")
+    bob.until("^waiting for callers")
+    carol = household.start("carol", "call", "bob")
+    bob.until(r"accept\? \[Y/n\]$")
+    bob.sendline("n")
+    assert carol.wait() == 6
+    bob.sendintr()
+    assert bob.finish()[0] == 0
+
+
+def test_a_delivery_that_breaks_off_is_no_error(household: Household) -> None:
+    """What came is shown; the next one is welcome, also with --once."""
+    bob = household.start("bob", "wait", "--accept", "--once", "--redial", "0")
+    bob.expect_error_line("waiting for callers")
+    alice = household.start_with("alice", b"%099d\n" % 0 * 100_000, "send", "bob", "-")
+    bob.expect_line("^0+$")
+    alice.kill()
+    bob.expect_error_line("alice was cut off while leaving messages")
+    bob.expect_error_line("waiting for callers")
+    assert household.status("carol", "send", "bob", "hello") == 0
+    bob.expect_line("^hello$")
+    bob.signal(signal.SIGINT)
+    assert bob.wait() == 0
+
+
+def test_a_conversation_goes_on_after_its_program_died(household: Household) -> None:
+    """Who waits again is told, and not asked."""
+    first = household.wait("bob")
+    alice = household.start("alice", "call", "bob")
+    alice.send_line("before")
+    first.expect_line("^before$")
+    first.kill()
+    alice.expect_error_line("^reconnecting…$")
+    alice.send_line("meanwhile")
+    bob = household.terminal("bob", "wait")
+    bob.until("alice is back; the conversation goes on")
+    alice.expect_error_line("^back$")
+    bob.until("alice.*: meanwhile$")
+    assert "accept?" not in "\n".join(bob.screen.rows)
+    alice.close_stdin()
+    bob.until("alice said bye")
+    bob.send("\x04")
+    assert alice.wait() == 0
+    bob.until("both sides hold the same")
+    bob.sendintr()
+    assert bob.finish()[0] == 0
