@@ -8,6 +8,7 @@ passes. It starts nothing and owns no socket.
 import struct
 import threading
 from collections.abc import Sequence
+from enum import IntEnum
 from queue import SimpleQueue
 
 from msgspec import Struct
@@ -21,11 +22,21 @@ TEXT_ROOM = 64
 """What a text takes besides its characters."""
 HANG_UP = b""
 """What the sender tells the receiver when the line is to end."""
-READY = struct.Struct(">xI?QQ")
+READY = struct.Struct(">xIBQQ")
 """What the sender tells the receiver when everything that was heard is stored
-and another link may greet: the window, whether both have said bye, how many
-items from here are confirmed, and how many any link may have carried. A frame
-never begins with its first octet."""
+and another link may greet: the window, what is at ``Stake``, how many items
+from here are confirmed, and how many any link may have carried. A frame never
+begins with its first octet."""
+
+
+class Stake(IntEnum):
+    """What a side still needs a link for."""
+
+    TEXTS = 0
+    BYE = 1
+    """Both have said bye, and only the other's ack for ours is missing."""
+    NOTHING = 2
+    """This side has finished; the other may need one."""
 
 
 class Parties(Struct, frozen=True):

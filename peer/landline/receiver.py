@@ -26,6 +26,7 @@ from landline.errors import (
     Offline,
     RecordsDiffer,
     Refused,
+    Unavailable,
 )
 from landline.events import Connected, Event, Message, Reconnected, Reconnecting, SaidBye
 from landline.home import DeviceKey
@@ -50,6 +51,7 @@ from landline.letters import (
     Parties,
     Rang,
     Settled,
+    Stake,
 )
 from landline.link import Happening, Link
 from landline.pair import GOODBYE_MS
@@ -65,6 +67,7 @@ from landline_protocol.frames import (
     Batch,
     Bye,
     Decline,
+    End,
     Fail,
     Frame,
     Hello,
@@ -75,7 +78,7 @@ from landline_protocol.frames import (
     Welcome,
     decode,
 )
-from landline_protocol.limits import REDIAL_DIAL_S, WINDOW
+from landline_protocol.limits import FAREWELL_S, REDIAL_DIAL_S, WINDOW
 from landline_protocol.link import LinkState
 
 HOLD_S = 0.02
@@ -179,6 +182,7 @@ class Receiver(threading.Thread):
             return lost.error
 
     def _start(self) -> None:
+        self._end_said = self._end_heard = False
         if isinstance(self._end, Listen):
             self._listen(self._end)
             return
@@ -241,10 +245,12 @@ class Receiver(threading.Thread):
         if self._begun and not self._redial.under_way:
             self._tell_sender()
             self._mailbox.put(LinkDown())
-            both_said_bye = self._settled_down()
-            self._redial.begin(both_said_bye=both_said_bye)
-            if not both_said_bye:
+            self._redial.begin(self._settled_down())
+            if not self._redial.parting:
                 self._notices.put(Reconnecting(self._other))
+        if self._redial.stake is Stake.NOTHING and isinstance(error, Unavailable | Refused):
+            # The callee lets nobody back in: it had finished, too.
+            raise LineOver(None)
         if self._redial.patience.expired:
             raise LineOver(self._for_good(error))
         self._rest(Deadline(self._redial.pause()))
@@ -265,18 +271,18 @@ class Receiver(threading.Thread):
         self._cut_off = self._cut_off or isinstance(error, _CutOff)
         return isinstance(self._end, Dial) and self._cut_off
 
-    def _settled_down(self) -> bool:
-        """Wait until all that was heard is stored; return whether both have said bye."""
+    def _settled_down(self) -> Stake:
+        """Wait until all that was heard is stored; return what is at stake."""
         while (octets := self._control.recv()) != HANG_UP:
             # Frames for the link that is dead come before it.
             if octets[0] == 0:
                 return self._note_ready(octets)
         raise LineOver(None)
 
-    def _note_ready(self, octets: bytes) -> bool:
-        """Note from where a link can go on; return whether both have said bye."""
-        self._window, both_said_bye, *self._said = READY.unpack(octets)
-        return bool(both_said_bye)
+    def _note_ready(self, octets: bytes) -> Stake:
+        """Note from where a link can go on; return what is at stake."""
+        self._window, stake, *self._said = READY.unpack(octets)
+        return Stake(stake)
 
     def _rest(self, pause: Deadline) -> None:
         if self._control.poll(pause.remaining_ms()):
@@ -287,9 +293,8 @@ class Receiver(threading.Thread):
                 self._said_meanwhile(octets)
 
     def _said_meanwhile(self, octets: bytes) -> None:
-        """Wait only a little longer, now that both have said bye."""
-        if self._note_ready(octets):
-            self._redial.part()
+        """Wait only a little longer, if both have said bye by now."""
+        self._redial.lower(self._note_ready(octets))
 
     # -- what comes from the wire -------------------------------------------
 
@@ -342,6 +347,9 @@ class Receiver(threading.Thread):
                 raise LineOver(self._given_up(frame))
             case Ask():
                 self._asked(frame)
+            case End():
+                self._end_heard = True
+                self._part()
             case Stored():
                 self._mailbox.put(Settled(frame.conversation, frame.upto))
 
@@ -390,6 +398,9 @@ class Receiver(threading.Thread):
     def _greet(self, hello: Hello) -> None:
         """Take the caller's hello: a call, or the conversation that goes on."""
         assert isinstance(self._end, Listen)
+        if self._begun and self._forsaken(hello):
+            # It is cut off, and gets through when this line has made room.
+            raise LineOver(self._broken(f"{self._other} has begun another conversation"))
         try:
             guest = self._end.admit(hello, self._link.knocker, self._guest)
         except JournalUnusable:
@@ -414,6 +425,12 @@ class Receiver(threading.Thread):
         if self._begun:
             self._link.send(Accept())
             self._opened()
+
+    def _forsaken(self, hello: Hello) -> bool:
+        """Whether the caller calls anew: then it will not resume what was."""
+        parties, knocker = self._known.parties, self._link.knocker
+        same = (hello.caller, knocker) == (parties.other, (parties.other, parties.key))
+        return same and hello.resume == 1 and hello.conversation != parties.conversation
 
     def _meet(self, hello: Hello, parties: Parties) -> None:
         """Announce who calls: it rings, unless the conversation just goes on."""
@@ -515,12 +532,21 @@ class Receiver(threading.Thread):
             self._link.send(cast("Ask", decode(octets)))
             return
         self._link.forward(octets)
-        if kind == Kind.ACK:
+        if kind == Kind.END:
+            self._end_said = True
+            self._deadline = Deadline(FAREWELL_S)
+            self._part()
+        elif kind == Kind.ACK:
             ack = decode(octets)
             assert isinstance(ack, Ack)
             self._known.inbound.acknowledged(ack)
         elif kind == Kind.ACCEPT:
             self._opened()
+
+    def _part(self) -> None:
+        """Leave when both have finished: nobody needs this link any more, or another."""
+        if self._end_said and self._end_heard:
+            self._leave()
 
     def _leave(self) -> None:
         """End the line once everything is on the wire, or after a while."""
@@ -572,7 +598,7 @@ class Receiver(threading.Thread):
     # -- why it ends ---------------------------------------------------------
 
     def _too_late(self) -> None:
-        if self._leaving:
+        if self._leaving or self._end_said:
             raise LineOver(None)
         if self._begun:
             raise LinkLost(ConnectionLost("the connection was lost and did not come back"))

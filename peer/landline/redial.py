@@ -8,6 +8,7 @@ import random
 
 from landline.deadline import Deadline
 from landline.ends import Address, Dial, Listen
+from landline.letters import Stake
 from landline_protocol.limits import FAREWELL_S
 
 FIRST_PAUSE_S = 0.01
@@ -29,7 +30,7 @@ class Redial:
         self._end = end
         self._address = end.address if isinstance(end, Dial) else Address("", 0)
         self.under_way = False
-        self.parting = False
+        self.stake = Stake.TEXTS
         self.patience = Deadline(end.dial_s if isinstance(end, Dial) else None)
         self._attempts = 0
         self._ask = Deadline(None)
@@ -39,20 +40,25 @@ class Redial:
         """Where the callee is, as far as is known."""
         return self._address
 
-    def begin(self, *, both_said_bye: bool) -> None:
+    @property
+    def parting(self) -> bool:
+        """Whether both have said bye: nobody is told of this outage."""
+        return self.stake is not Stake.TEXTS
+
+    def begin(self, stake: Stake) -> None:
         """Note that the link has died; with both byes said there is little to wait for."""
         self.under_way = True
-        self.parting = both_said_bye
-        most = FAREWELL_S if both_said_bye else self._end.redial_s
+        self.stake = stake
+        most = FAREWELL_S if self.parting else self._end.redial_s
         self.patience = Deadline(min(most, self._end.redial_s))
         self._attempts = 0
         self._ask = Deadline(ASK_AFTER_S)
 
-    def part(self) -> None:
-        """Note that both have said bye by now, if there is an outage."""
-        if self.under_way and not self.parting:
-            self.parting = True
+    def lower(self, stake: Stake) -> None:
+        """Note that less is at stake than at the begin of the outage, perhaps."""
+        if stake is not Stake.TEXTS and not self.parting:
             self.patience = Deadline(self.patience.remaining(FAREWELL_S))
+        self.stake = stake
 
     def end(self) -> None:
         """Note that a link is there."""

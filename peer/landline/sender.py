@@ -48,12 +48,13 @@ from landline.letters import (
     Said,
     SayBye,
     Settled,
+    Stake,
     Synced,
 )
 from landline.syncer import Syncer
 from landline_protocol.conversation import Outbound, OutboundState, Receipts
 from landline_protocol.errors import FailCode, RemoteProtocolError
-from landline_protocol.frames import Accept, Ask, Bye, Chunk, Fail, Stored, Text, encode
+from landline_protocol.frames import Accept, Ask, Bye, Chunk, End, Fail, Stored, Text, encode
 from landline_protocol.limits import CHUNK_MAX, WINDOW
 from landline_protocol.link import Role
 
@@ -125,6 +126,7 @@ class Sender(threading.Thread):
         self._heard_count = 0
         self._unsynced: deque[tuple[int, int]] = deque()
         self._ack_due = False
+        self._end_said = False
         self._settled = 0
         self._busy = False
         self._error: LandlineError | None = None
@@ -272,8 +274,9 @@ class Sender(threading.Thread):
         if self._ack_due:
             self._ack_due = False
             self._hand_over(encode(self._receipts.ack()))
-        if self._parted and not self._unsynced:
-            self._leave()
+        if self._parted and not self._unsynced and not self._end_said:
+            self._end_said = True
+            self._hand_over(encode(End()))
 
     def _store(self, chunks: list[Chunk], heard: list[Chunk], *, durable: bool) -> None:
         assert self._id is not None
@@ -343,6 +346,7 @@ class Sender(threading.Thread):
         if self._failed:
             return
         self._linked = True
+        self._end_said = False
         self._count_delivered(self._outbound.resume(link.resume, link.window))
         if self._phase is Phase.SILENT:
             self._asked = self._journal.unsettled(self._known.other)
@@ -359,16 +363,17 @@ class Sender(threading.Thread):
         self._outbound.suspend()
         self._store_heard()
         self._note_confirmed()
-        if self._parted:
-            self._leave()
-            return
         self._tell_ready()
 
     def _tell_ready(self) -> None:
-        """Tell the receiver from where a link can go on, and whether all has been said."""
-        both_said_bye = self._heard_bye and self._outbound.state is not OutboundState.OPEN
+        """Tell the receiver from where a link can go on, and what is at stake."""
         outbound, window = self._outbound, self._receipts.resume()
-        self._hand_over(READY.pack(window, both_said_bye, outbound.confirmed, outbound.sent))
+        stake = Stake.TEXTS
+        if self._parted:
+            stake = Stake.NOTHING
+        elif self._heard_bye and outbound.state is not OutboundState.OPEN:
+            stake = Stake.TEXTS if outbound.unconfirmed else Stake.BYE
+        self._hand_over(READY.pack(window, stake, outbound.confirmed, outbound.sent))
 
     def _hear(self, heard: Heard) -> None:
         if self._id is None or self._failed:

@@ -44,6 +44,7 @@ class Kind(IntEnum):
     FAIL = 8
     ASK = 9
     STORED = 10
+    END = 11
 
 
 Conversation = Annotated[
@@ -187,7 +188,11 @@ class Stored(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     upto: Count
 
 
-ControlFrame = Hello | Welcome | Refuse | Accept | Decline | Ack | Fail | Ask | Stored
+class End(Struct, frozen=True):
+    """This side has finished: it has nothing more to say, to hear or to acknowledge."""
+
+
+ControlFrame = Hello | Welcome | Refuse | Accept | Decline | Ack | Fail | Ask | Stored | End
 Frame = ControlFrame | Batch
 
 KINDS: dict[type[ControlFrame], Kind] = {
@@ -200,6 +205,7 @@ KINDS: dict[type[ControlFrame], Kind] = {
     Fail: Kind.FAIL,
     Ask: Kind.ASK,
     Stored: Kind.STORED,
+    End: Kind.END,
 }
 
 _encoder = msgspec.msgpack.Encoder()

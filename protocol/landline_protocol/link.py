@@ -69,11 +69,13 @@ _OPEN: dict[Move, LinkState] = {
     (_SENT, Kind.ACK): LinkState.OPEN,
     (_SENT, Kind.ASK): LinkState.OPEN,
     (_SENT, Kind.STORED): LinkState.OPEN,
+    (_SENT, Kind.END): LinkState.OPEN,
     (_SENT, Kind.FAIL): LinkState.CLOSED,
     (_RECEIVED, Kind.BATCH): LinkState.OPEN,
     (_RECEIVED, Kind.ACK): LinkState.OPEN,
     (_RECEIVED, Kind.ASK): LinkState.OPEN,
     (_RECEIVED, Kind.STORED): LinkState.OPEN,
+    (_RECEIVED, Kind.END): LinkState.OPEN,
     (_RECEIVED, Kind.FAIL): LinkState.CLOSED,
 }
 

@@ -18,6 +18,7 @@ from landline_protocol.frames import (
     Chunk,
     ControlFrame,
     Decline,
+    End,
     Fail,
     Frame,
     Hello,
@@ -82,6 +83,7 @@ control_frames: st.SearchStrategy[ControlFrame] = st.one_of(
     st.builds(Fail, codes, say),
     st.builds(Ask, conversations),
     st.builds(Stored, conversations, counts),
+    st.just(End()),
 )
 
 
@@ -212,7 +214,7 @@ def test_a_field_that_is_nested_without_end_is_malformed() -> None:
     assert refusal(b"\x08\x83" + octets[2:] + b"\xa1x" + b"\x91" * 100_000) is FailCode.MALFORMED
 
 
-@pytest.mark.parametrize("octets", [b"", b"\x00\x80", b"\x0b\x80", b"\xff"])
+@pytest.mark.parametrize("octets", [b"", b"\x00\x80", b"\x0c\x80", b"\xff"])
 def test_what_has_no_known_kind_is_malformed(octets: bytes) -> None:
     assert refusal(octets) is FailCode.MALFORMED
 

@@ -15,6 +15,7 @@ from landline_protocol.frames import (
     Ask,
     Chunk,
     Decline,
+    End,
     Fail,
     Hello,
     Kind,
@@ -51,6 +52,7 @@ FRAMES: dict[Kind, bytes] = {
     Kind.FAIL: encode(Fail("storage", "")),
     Kind.ASK: encode(Ask(ID)),
     Kind.STORED: encode(Stored(ID, 3)),
+    Kind.END: encode(End()),
 }
 MOVES: list[Move] = list(product(Direction, Kind))
 Pair = tuple[LinkState, LinkState, tuple[Kind, ...], tuple[Kind, ...]]
