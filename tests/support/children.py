@@ -107,11 +107,12 @@ class Child:
         *,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        stdin: IO[bytes] | None = None,
     ) -> None:
         self.argv = list(argv)
         self._process = subprocess.Popen(
             self.argv,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.PIPE if stdin is None else stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=env,
@@ -122,7 +123,7 @@ class Child:
             start_new_session=True,
         )
         process = self._process
-        assert process.stdin and process.stdout and process.stderr
+        assert process.stdout and process.stderr
         self._stdin = process.stdin
         label = f"{Path(self.argv[0]).name} ({process.pid})"
         self._streams = {
@@ -180,14 +181,16 @@ class Child:
         return self.expect_line(pattern, deadline, "stderr")
 
     def send_line(self, text: str) -> None:
-        """Write one line to the child's stdin."""
+        """Write one line to the child's stdin, which is the test's."""
+        assert self._stdin is not None
         self._stdin.write(text + "\n")
         self._stdin.flush()
 
     def close_stdin(self) -> None:
         """Let the child read the end of its stdin."""
         with contextlib.suppress(BrokenPipeError):  # it ended and did not read the rest
-            self._stdin.close()
+            if self._stdin is not None:
+                self._stdin.close()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal: SIGINT, SIGTERM, SIGSTOP, SIGCONT, SIGKILL."""
@@ -253,9 +256,19 @@ class Children:
         """Start an installed command; `env` is added to a clean environment."""
         return self.start_program([command(name), *map(str, arguments)], env=env)
 
-    def start_program(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Child:
-        """Start any program, in an environment whose home is the test's own folder."""
-        child = Child(argv, env=environment(self._home, env), cwd=self._home)
+    def start_program(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        stdin: Path | None = None,
+    ) -> Child:
+        """Start any program, in an environment whose home is the test's own folder.
+
+        It reads `stdin`, or what the test sends it.
+        """
+        with contextlib.ExitStack() as stack:
+            read = None if stdin is None else stack.enter_context(stdin.open("rb"))
+            child = Child(argv, env=environment(self._home, env), cwd=self._home, stdin=read)
         self._started.append(child)
         return child
 

@@ -8,6 +8,7 @@ root and iproute2.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import itertools
 import json
 import os
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 import pytest
@@ -31,6 +33,10 @@ INTERFACE = "eth0"
 DEADLINE = 10.0
 """How long one change of the network may take, in seconds."""
 
+MOVED = 100
+"""By how much a node's number grows when it gets another address."""
+_CLONE_NEWNET = 0x4000_0000
+
 FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6")
 _SUBNETS: dict[Family, str] = {"ipv4": "10.77.20.{}/24", "ipv6": "fd6c:616e:646c:696e::{}/64"}
 _LOOPBACKS: dict[Family, str] = {"ipv4": "127.0.0.1", "ipv6": "::1"}
@@ -44,12 +50,14 @@ class LanError(Exception):
 class Node:
     """One machine of the network."""
 
-    def __init__(self, name: str, namespace: str, switch: str, address: str, loopback: str) -> None:
+    def __init__(self, family: Family, name: str, namespace: str, switch: str, number: int) -> None:
         self.name = name
         self.namespace = namespace
-        self.address = address
-        self.loopback = loopback
+        self.loopback = _LOOPBACKS[family]
+        self._subnet = _SUBNETS[family]
         self._switch = switch
+        self._number = number
+        self.address = self._at(number)
 
     def __repr__(self) -> str:
         return f"<Node {self.name} {self.address}>"
@@ -57,6 +65,35 @@ class Node:
     def argv(self, *command: str) -> list[str]:
         """Return the command that runs `command` on this node."""
         return [_ip(), "netns", "exec", self.namespace, *command]
+
+    def enter(self) -> None:
+        """Let the calling thread be on this node: the sockets it makes from now on are."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with Path("/var/run/netns", self.namespace).open() as namespace:
+            if libc.setns(namespace.fileno(), _CLONE_NEWNET):
+                raise LanError(f"{self}: {os.strerror(ctypes.get_errno())}")
+
+    @contextlib.contextmanager
+    def moved(self) -> Iterator[None]:
+        """Give the node another address instead of its own, for a while."""
+        self._readdress(self._at(self._number + MOVED))
+        try:
+            yield
+        finally:
+            self._readdress(self._at(self._number))
+
+    def _readdress(self, new: str) -> None:
+        length = self._subnet.partition("/")[2]
+        # One after the other: with the first address Linux takes the others of its subnet.
+        lines = [
+            f"address delete {self.address}/{length} dev {INTERFACE}",
+            f"address add {new}/{length} dev {INTERFACE}" + (" nodad" if ":" in new else ""),
+        ]
+        _batch(lines, self.namespace)
+        self.address = new
+
+    def _at(self, number: int) -> str:
+        return self._subnet.format(number).partition("/")[0]
 
     def unplug(self) -> None:
         """Pull the cable at the switch: nothing comes or goes, and nobody is told."""
@@ -91,13 +128,7 @@ class Lan:
         self._prefix = f"landline-{os.getpid()}-{next(_serial)}"
         self.switch = f"{self._prefix}-switch"
         self._nodes = {
-            name: Node(
-                name,
-                f"{self._prefix}-{name}",
-                self.switch,
-                _SUBNETS[family].format(number).partition("/")[0],
-                _LOOPBACKS[family],
-            )
+            name: Node(family, name, f"{self._prefix}-{name}", self.switch, number)
             for number, name in enumerate(names, 1)
         }
 
