@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from contextlib import suppress
@@ -138,7 +139,7 @@ def test_a_broker_that_does_not_start(household: Household, place: Path) -> None
 
 
 def test_bob_goes_away(household: Household, place: Path) -> None:
-    """The conversation breaks off, and still everything is cleaned up."""
+    """He is sought until there has been enough of it, and still everything is cleaned up."""
     child = household.start("nobody", "demo", env={"TMPDIR": str(place)})
     child.send_line("one")
     child.expect_line("^one$")
@@ -148,8 +149,56 @@ def test_bob_goes_away(household: Household, place: Path) -> None:
         if "landline.cli.bob" in each.cmdline()
     ]
     bob.kill()
-    assert child.wait() == 7
+    child.expect_error_line("^reconnecting…$")
+    child.signal(signal.SIGINT)
+    assert child.wait() == 130
     wait_until(lambda: not bob.is_running(), "bob has ended")
+
+
+def test_chaos(household: Household, place: Path) -> None:
+    """What was cut is counted, and everything that was said has been received."""
+    env = {"TMPDIR": str(place)}
+    child = household.run("nobody", "demo", "--chaos", "--seconds", "3", "--json", env=env)
+    assert child.wait() == 0, child.transcript()
+    assert child.stderr_lines == []
+    events = [json.loads(line) for line in child.stdout_lines]
+    counted = [each for each in events if each["event"] == "counted"]
+    assert len(counted) >= 2
+    last = counted[-1]
+    assert last == events[-1]
+    assert last["sent"] == last["delivered"] > 0
+    assert last["cuts"] > 0
+    assert last["lost"] == last["doubled"] == last["disordered"] == 0
+
+
+def test_chaos_on_a_terminal(household: Household, place: Path) -> None:
+    """One line is written anew; the last one stays."""
+    env = {"TMPDIR": str(place)}
+    demo = household.terminal("nobody", "demo", "--chaos", "--seconds", "1.5", env=env)
+    demo.until("a proxy that will cut the connection")
+    demo.until("[1-9][0-9,]* delivered, [1-9]")
+    status, rest = demo.finish()
+    assert status == 0
+    last = rest.splitlines()[-1]
+    assert last.endswith("; 0 lost, 0 doubled, 0 out of order")
+    assert rest.count("delivered") == 1
+
+
+def test_a_signal_ends_the_chaos(household: Household, place: Path) -> None:
+    """In the middle of it, and nothing is left."""
+    child = household.start("nobody", "demo", "--chaos", env={"TMPDIR": str(place)})
+    child.expect_error_line(r"delivered, \d+ cut")
+    others = psutil.Process(child.pid).children()
+    child.signal(signal.SIGINT)
+    assert child.wait() == 130
+    assert not any(other.is_running() for other in others)
+
+
+def test_seconds_without_chaos(household: Household, place: Path) -> None:
+    """It is a slip."""
+    child = household.run("nobody", "demo", "--seconds", "3", env={"TMPDIR": str(place)})
+    assert child.wait() == 2
+    assert "--seconds goes with --chaos only" in child.stderr_lines[-1]
 
 
 def _in(place: Path) -> list[psutil.Process]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landline.cli.output import encoded, local
+from landline.cli.output import encoded, local, loud
+from landline.errors import RecordsDiffer
 from landline_protocol.limits import AT_MAX_MS
 from tests.peer.cli.household import LANDLINE, Household, Terminal
 from tests.support.children import environment
@@ -50,3 +52,26 @@ def test_nothing_said_acts_on_a_terminal_although_stdin_is_none(household: House
     alice.expect_plain("␛[31mred␇")
     assert alice.finish()[0] == 0
     assert bob.wait() == 0
+
+
+ALARM = """
+from landline.cli.output import loud
+from landline.errors import Offline, RecordsDiffer
+print(loud(Offline("away")), loud(RecordsDiffer("bob")))
+"""
+
+
+@pytest.mark.parametrize(
+    ("env", "marks"), [({}, ("\x1b[31m\x1b[1m", "\x1b[0m")), ({"NO_COLOR": "1"}, ("", ""))]
+)
+def test_records_that_differ_alarm(
+    household: Household, env: dict[str, str], marks: tuple[str, str]
+) -> None:
+    """In bold and red on a terminal that takes colours; in capitals wherever."""
+    settings = environment(household.path, env)
+    terminal = Terminal([sys.executable, "-c", ALARM], settings, household.path)
+    household.terminals.append(terminal)
+    say = str(RecordsDiffer("bob"))
+    assert terminal.expect_plain(f"{marks[0]}{say}{marks[1]}") == "away "
+    terminal.finish()
+    assert loud(RecordsDiffer("bob")) == say

@@ -78,10 +78,10 @@ def test_lines_are_numbered_and_flaws_named(pipe: tuple[int, int]) -> None:
     os.close(write)
     with Bell() as bell:
         said = Input(read)
-        pieces = list(iter(lambda: said.next(bell), None))
-    assert flat(each for each in pieces if each is not None) == [
-        "one", Flaw(2, "is not UTF-8"), "", "last",
-    ]  # fmt: skip
+        pieces = []
+        while (piece := said.next(bell)) is not None:
+            pieces.append(piece)
+    assert flat(pieces) == ["one", Flaw(2, "is not UTF-8"), "", "last"]
     assert said.flawed == 1
 
 
