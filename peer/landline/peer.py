@@ -200,7 +200,8 @@ class Peer:
             ring_s = client.hello().policy.ring
         key = self.home.device_key()
         journal = self._journal_of(account.name)
-        journal().close()
+        with closing(journal()) as opened:
+            opened.sweep()
         courier = Courier(self._caller(account.name), self._new_client, journal, self._notice)
         gate = Gate(self._context, self.broker, key, host, self._notice, self._blocked_by(journal))
         return Waiting(

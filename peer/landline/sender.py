@@ -315,6 +315,7 @@ class Sender(threading.Thread):
         if parties.stored is not None:
             self._take_up(parties.stored, self._greeted)
             return
+        self._journal.sweep()
         self._id = self._journal.begin(
             Beginning(
                 uuid=parties.conversation,

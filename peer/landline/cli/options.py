@@ -94,7 +94,7 @@ def no_history(command: F) -> F:
         is_flag=True,
         expose_value=False,
         callback=_keep,
-        help="Keep no message here once it is delivered, or shown; older ones go, too.",
+        help="Keep no message of these conversations here once it is delivered, or shown.",
     )(command)
 
 

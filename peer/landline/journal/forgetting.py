@@ -20,17 +20,7 @@ from landline_protocol.frames import Item, Text, split_items
 # Beyond this it is cheaper to build the index anew, when there is time, than to mend it.
 _MANY = 10_000
 _CONVERSATIONS = "SELECT id, confirmed, state FROM conversations"
-# Each step finds the next conversation by the index, however many chunks this one has.
-_WITH_CHUNKS = """
-WITH RECURSIVE present (id) AS (
-    SELECT MIN(conversation) FROM chunks
-    UNION ALL
-    SELECT (SELECT MIN(conversation) FROM chunks WHERE conversation > present.id)
-    FROM present WHERE present.id IS NOT NULL
-)
-SELECT conversations.id, confirmed, state
-FROM present JOIN conversations ON conversations.id = present.id WHERE state != 0
-"""
+_FLEETING = f"{_CONVERSATIONS} WHERE fleeting AND state != 0"
 
 
 def forget(file: File, other: str | None, before_ms: int | None) -> int:
@@ -51,20 +41,26 @@ def forget(file: File, other: str | None, before_ms: int | None) -> int:
 
 
 def sweep(file: File, conversation: int | None) -> None:
-    """Take out what needs not be kept, of one conversation or of those that have ended."""
+    """Take out what is not to be kept, of one conversation or of those that have ended."""
     with file.explained():
         if conversation is None:
-            found = file.db.execute(_WITH_CHUNKS).fetchall()
+            found = file.db.execute(_FLEETING).fetchall()
         else:
-            found = file.db.execute(f"{_CONVERSATIONS} WHERE id = ?", (conversation,)).fetchall()
-    if found:
+            query = f"{_CONVERSATIONS} WHERE fleeting AND id = ?"
+            found = file.db.execute(query, (conversation,)).fetchall()
+    if any(_has_chunks(file, conversation) for conversation, *_ in found):
         with file.transaction():
             _take_out(file, found, None)
 
 
+def _has_chunks(file: File, conversation: int) -> bool:
+    query = "SELECT 1 FROM chunks WHERE conversation = ? LIMIT 1"
+    return file.db.execute(query, (conversation,)).fetchone() is not None
+
+
 def settle(file: File, uuid: bytes, upto: int) -> None:
     """Note what the other has stored; the texts beyond go back to the outbox."""
-    with file.transaction():
+    with file.transaction(durable=True):
         query = "SELECT id, other, confirmed FROM conversations WHERE uuid = ?"
         found = file.db.execute(query, (uuid,)).fetchone()
         if found is None:

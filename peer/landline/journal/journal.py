@@ -35,7 +35,8 @@ _KEPT = (
 class Journal:
     """An open journal.
 
-    With ``keep_history`` false, texts are only kept until they are delivered.
+    With ``keep_history`` false, the texts of conversations that are begun are
+    only kept until they are delivered.
 
     Raises:
         JournalUnusable: the file cannot be opened, or another version made it.
@@ -47,7 +48,6 @@ class Journal:
         self._file = File(path)
         try:
             prepare(self._file)
-            self.sweep()
         except BaseException:
             self._file.close()
             raise
@@ -67,9 +67,9 @@ class Journal:
                 (Progress.OVER, beginning.other, Progress.IN_PROGRESS),
             )
             made = self._db.execute(
-                "INSERT INTO conversations (uuid, other, key, caller, host, port, at_ms)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                beginning,
+                "INSERT INTO conversations (uuid, other, key, caller, host, port, at_ms, fleeting)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*beginning, not self._keep_history),
             ).lastrowid
         assert made is not None
         self._live.add(made)
@@ -256,12 +256,11 @@ class Journal:
         return forgetting.forget(self._file, other, before_ms)
 
     def sweep(self, conversation: int | None = None) -> None:
-        """Where no history is kept, take out what was delivered.
+        """Take out what was delivered of a conversation that was begun without history.
 
         Without a conversation: of all those that have ended.
         """
-        if not self._keep_history:
-            forgetting.sweep(self._file, conversation)
+        forgetting.sweep(self._file, conversation)
 
     # -- blocked users -------------------------------------------------------
 

@@ -32,8 +32,10 @@ CREATE TABLE conversations (
     -- Of chunks that were taken out; what is still there counts besides.
     heard INTEGER NOT NULL DEFAULT 0,
     active_ms INTEGER NOT NULL DEFAULT 0,
-    cut INTEGER NOT NULL DEFAULT 0  -- whether any were: then it cannot be resumed
+    cut INTEGER NOT NULL DEFAULT 0, -- whether any were: then it cannot be resumed
+    fleeting INTEGER NOT NULL DEFAULT 0  -- of what is delivered nothing is kept
 );
+CREATE INDEX conversations_fleeting ON conversations (id) WHERE fleeting;
 CREATE INDEX conversations_by_other ON conversations (other, state);
 CREATE INDEX conversations_by_state ON conversations (state);
 CREATE TABLE chunks (
