@@ -420,17 +420,21 @@ def _lumps(texts: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
     """
     lump: list[tuple[int, str]] = []
     size = 0
-    for text in texts:
-        try:
+    try:
+        for text in texts:
             check_text(text)
-        except UnfitText as error:
-            yield lump
-            raise InvalidInput(f"{error}; it was not kept") from None
-        lump.append((time.time_ns() // 1_000_000, text))
-        size += len(text)
-        if len(lump) == LUMP_TEXTS or size > LUMP_CHARACTERS:
-            yield lump
-            lump, size = [], 0
+            lump.append((time.time_ns() // 1_000_000, text))
+            size += len(text)
+            if len(lump) == LUMP_TEXTS or size > LUMP_CHARACTERS:
+                yield lump
+                lump, size = [], 0
+    except UnfitText as error:
+        yield lump
+        raise InvalidInput(f"{error}; it was not kept") from None
+    except BaseException:
+        # Whoever is interrupted while writing has written what is there.
+        yield lump
+        raise
     yield lump
 
 

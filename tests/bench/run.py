@@ -1,6 +1,6 @@
 """The figures, measured on this machine, each beside its baseline of the same run.
 
-    python -m tests.bench.run [round-trip] [one-way] [gibibyte] [million] [start] [help] …
+    python -m tests.bench.run [round-trip] [one-way] [resume] [gibibyte] [million] [start] [help] …
 
 Prints a table. Nothing here passes or fails: a machine that is busy gives
 other figures than one that is not.
@@ -14,11 +14,12 @@ from pathlib import Path
 # `python tests/bench/run.py` finds its neighbours, too.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench import commands, one_way, round_trip, volume, who_rate
+from tests.bench import commands, one_way, resume, round_trip, volume, who_rate
 
 FIGURES = {
     "round-trip": round_trip.main,
     "one-way": one_way.main,
+    "resume": resume.main,
     "gibibyte": volume.gibibyte,
     "million": volume.million,
     "start": commands.start,
