@@ -114,6 +114,7 @@ class Waiting:
         self._redial_s = redial_s
         self._told = told
         self._line: Line | None = None
+        self._call: IncomingCall | None = None
         self._vacant = True
         self._last: tuple[Knocker, ...] = ()
         self._resources = ExitStack()
@@ -141,10 +142,19 @@ class Waiting:
 
     def __iter__(self) -> Iterator[IncomingCall]:
         while True:
+            self.listen()
             line, knocked = self._next_knock()
-            call = IncomingCall(line, self.account.name, knocked)
-            yield call
-            call.decline()
+            self._call = IncomingCall(line, self.account.name, knocked)
+            yield self._call
+
+    def listen(self) -> None:
+        """Have done with the last call, and let callers in; the next turn of a loop does it, too.
+
+        ``port`` is then where they find this device.
+        """
+        if self._call is not None:
+            self._call.decline()
+            self._call = None
             self._hang_up()
             self._listen()
 

@@ -129,6 +129,8 @@ def _serve(waiting: "Waiting", output: Output, *, accept: bool, once: bool) -> N
 
 
 def _say_waiting(waiting: "Waiting", output: Output) -> None:
+    # Whoever reads the line may call at once.
+    waiting.listen()
     name, port = waiting.account.name, waiting.port
     line = f"waiting for callers as {visible(name)} on port {port}; Ctrl-C ends"
     output.tell("waiting", line, name=name, port=port)
