@@ -1,0 +1,95 @@
+"""The courier: while a peer waits, what its outbox holds is brought in the background."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from landline.events import Message
+from landline.journal import Journal
+from landline_protocol.frames import Accept, Batch, Hello
+from tests.peer.raw import Raw, welcome
+from tests.peer.stage import DEADLINE_S, next_of
+from tests.support.waiting import Deadline, wait_until
+
+if TYPE_CHECKING:
+    from landline.waiting import IncomingCall
+    from tests.peer.stage import Stage
+
+
+def heard(call: IncomingCall) -> list[str]:
+    """Take a call, and return what was said in it; say bye at the end."""
+    with call.accept() as talk:
+        return [message.text for message in talk.messages()]
+
+
+def keep(stage: Stage, other: str, text: str) -> None:
+    """Put a text into alice's outbox as another program of her home does."""
+    home = stage.peers["alice"].home
+    with closing(Journal(home.journal("alice", stage.invite))) as journal:
+        journal.post(other, [(1, text)])
+
+
+def test_what_is_kept_is_delivered_while_one_waits(stage: Stage) -> None:
+    alice = stage.peer("alice")
+    stage.register("bob")
+    alice.send("bob", ["one", "two"])
+    stage.wait(alice)
+    call = next(iter(stage.wait(stage.peer("bob"))))
+    assert (call.caller, call.rings) == ("alice", False)
+    assert heard(call) == ["one", "two"]
+    wait_until(lambda: stage.notices["alice"], "alice is told")
+    assert stage.notices["alice"] == ["what was kept for bob is delivered"]
+    assert list(alice.outbox()) == []
+
+
+def test_what_is_kept_while_one_waits_already_is_delivered_too(stage: Stage) -> None:
+    alice = stage.peer("alice")
+    stage.wait(alice)
+    calls = iter(stage.wait(stage.peer("bob")))
+    for n in range(2):
+        keep(stage, "bob", f"{n}")
+        assert heard(next(calls)) == [f"{n}"]
+
+
+def test_callers_come_in_during_a_delivery(stage: Stage) -> None:
+    alice = stage.peer("alice")
+    mallory = Raw(stage, "mallory")
+    wire = mallory.wait()
+    keep(stage, "mallory", "kept")
+    calls = iter(stage.wait(alice))
+    wire.send(welcome(wire.expect(Hello)))
+    bob = stage.call(stage.peer("bob"), "alice")
+    talk = next(calls).accept()
+    stage.resources.callback(talk.hang_up)
+    bob.result(DEADLINE_S).send("hello")
+    assert next_of(talk, Message).text == "hello"
+
+
+def test_waiting_ends_promptly_in_the_middle_of_a_delivery(stage: Stage) -> None:
+    """The other takes what is brought, and never says bye."""
+    alice = stage.peer("alice")
+    mallory = Raw(stage, "mallory")
+    wire = mallory.wait()
+    keep(stage, "mallory", "kept")
+    with alice.wait():
+        hello = wire.expect(Hello)
+        assert not hello.ring
+        wire.send(welcome(hello))
+        wire.send(Accept())
+        assert [item.text for item in wire.expect(Batch).items][:1] == ["kept"]
+        ends = Deadline(5.0)
+    assert not ends.over
+    assert [each.text for each in alice.outbox()] == ["kept"]
+
+
+def test_waiting_ends_promptly_while_it_knocks(stage: Stage) -> None:
+    """The other lets in whoever connects, and says nothing."""
+    alice = stage.peer("alice")
+    mallory = Raw(stage, "mallory")
+    wire = mallory.wait()
+    keep(stage, "mallory", "kept")
+    with alice.wait():
+        wire.expect(Hello)
+        ends = Deadline(5.0)
+    assert not ends.over
