@@ -9,6 +9,7 @@ from hypothesis import settings
 
 pytest_plugins = [
     "tests.support.children",
+    "tests.support.counts",
     "tests.support.lan",
     "tests.support.leaks",
     "tests.support.mariadb",

@@ -87,8 +87,8 @@ class Side:
         argv = self.node.argv(command("landline"), *arguments)
         return self._children.start_program(argv, env=self._settings, stdin=stdin)
 
-    def has_to_say(self, lines: int) -> None:
-        self.lines = [f"{self.name} {n:07}".ljust(TEXT_OCTETS, ".") for n in range(lines)]
+    def has_to_say(self, lines: int, octets: int = TEXT_OCTETS) -> None:
+        self.lines = [f"{self.name} {n:07}".ljust(octets, ".") for n in range(lines)]
 
     def start(self, *, fed: bool = False) -> None:
         """Call or wait, with what is left to be said on stdin; `fed`: the test will say it."""

@@ -31,6 +31,7 @@ class Sort(Enum):
     ACK = auto()
     BYE = auto()
     BATCH = auto()
+    END = auto()
 
 
 class Seen(NamedTuple):
@@ -54,6 +55,7 @@ class Moment(Enum):
     BEFORE_THE_BYES = "before the byes"
     BETWEEN_THE_BYES = "between the byes"
     AFTER_THE_BYES = "after the byes"
+    BEFORE_AN_END = "before an end"
 
     @property
     def within(self) -> bool:
@@ -69,6 +71,7 @@ _IS_IT: dict[Moment, Callable[[Seen, Way], bool]] = {
     Moment.BEFORE_THE_BYES: lambda seen, _: seen.sort is Sort.BYE and seen.byes == 1,
     Moment.BETWEEN_THE_BYES: lambda seen, _: seen.sort is Sort.BYE and seen.byes == 2,
     Moment.AFTER_THE_BYES: lambda seen, _: seen.sort is Sort.ACK and seen.byes == 2,
+    Moment.BEFORE_AN_END: lambda seen, way: (seen.way, seen.sort) == (way, Sort.END),
 }
 
 
@@ -110,7 +113,9 @@ class At(Trap):
             return Sort.HANDSHAKE
         if (way, Sort.FIRST) not in self._counts:
             return Sort.FIRST
-        # A heartbeat has 40 octets and its answer 38, accept has 35.
+        # A heartbeat has 40 octets and its answer 38, accept and end have 34 or 35.
+        if size <= 37 and self._byes == 2:
+            return Sort.END
         if size <= 40:
             return Sort.OTHER
         if size <= 64:
