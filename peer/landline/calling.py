@@ -114,6 +114,8 @@ class Caller:
                 return None
             kept = found[0]
             inbound = Inbound(kept.uuid, Role.CALLEE)
+            # The hello acknowledges them, and who stored them may have died before a sync.
+            journal.sync()
             inbound.restore(journal.chunks(kept.id, mine=False))
             outbound = Outbound(kept.uuid, Role.CALLER)
             outbound.restore(journal.chunks(kept.id, mine=True), kept.confirmed)

@@ -144,6 +144,8 @@ class Listen:
             return Guest(parties, inbound)
         if known.caller or (known.other, known.key) != knocker or known.state is Progress.OVER:
             return None
+        # The welcome acknowledges them, and who stored them may have died before a sync.
+        self.journal.sync()
         inbound.restore(self.journal.chunks(known.id, mine=False))
         said = max((chunk.last for chunk in self.journal.chunks(known.id, mine=True)), default=0)
         parties = Parties(known.uuid, known.other, known.key, self.role, "", 0, known.id)

@@ -5,6 +5,7 @@ It knows no table. A connection belongs to one thread at a time.
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from errno import EDQUOT, ENOSPC
@@ -46,6 +47,7 @@ class File:
         self.path = path
         self._durable = True
         self._log: int | None = None
+        self._syncing = threading.Lock()
         with self.explained():
             # Only a new file: closing one that another connection of this program
             # has open would end that connection's locks.
@@ -66,14 +68,14 @@ class File:
     def sync(self) -> None:
         """Return when all that was committed survives a power cut.
 
-        Any thread may wait here, one at a time, while another one uses ``db``:
-        SQLite locks nothing in the write-ahead log, and syncs it by itself
-        before it moves anything from there into the file.
+        Any thread may wait here while another one uses ``db``: SQLite locks
+        nothing in the write-ahead log, and syncs it by itself before it moves
+        anything from there into the file.
 
         Raises:
             JournalUnusable: the disk fails.
         """
-        with self.explained():
+        with self._syncing, self.explained():
             if self._log is None:
                 self._log = os.open(f"{self.path}-wal", os.O_RDONLY)
             os.fdatasync(self._log)

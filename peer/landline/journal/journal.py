@@ -190,17 +190,16 @@ class Journal:
     def heard(self, uuid: bytes, other: str, key: bytes) -> int:
         """Return how many items of a conversation are stored; it will not be resumed.
 
-        It is 0 when there is none with this user and device.
+        They survive a power cut. It is 0 when there is none with this user and device.
         """
         kept = self.find(uuid)
         # Version 1 did not keep the key.
         if kept is None or kept.other != other or kept.key not in (key, b""):
             return 0
         if kept.state is Progress.IN_PROGRESS:
-            with self._file.transaction(durable=True):
-                self._db.execute(
-                    "UPDATE conversations SET state = ? WHERE id = ?", (Progress.OVER, kept.id)
-                )
+            self.finish(kept.id, complete=False)
+        # Whoever stored them may have died before they were synced.
+        self.sync()
         return kept.heard
 
     def settle(self, uuid: bytes, upto: int) -> None:
