@@ -16,9 +16,14 @@ from landline.home import DeviceKey
 from landline.monitor import MonitorEvent
 from landline.pair import Pair, addresses
 from landline_protocol.errors import FailCode, RemoteProtocolError
-from landline_protocol.frames import ControlFrame, Frame
+from landline_protocol.frames import ControlFrame, Frame, Kind
 from landline_protocol.link import Link as Machine
 from landline_protocol.link import LinkState
+
+_HELLO = bytes((Kind.HELLO,))
+_OF_OPEN_LINKS = frozenset(
+    bytes((kind,)) for kind in (Kind.BATCH, Kind.ACK, Kind.ASK, Kind.STORED, Kind.END)
+)
 
 
 class Happening(Enum):
@@ -34,8 +39,18 @@ class Happening(Enum):
     """The connection was there and has gone."""
 
 
+class Overtaken(Exception):
+    """What has come belongs to another link: this one is dead, or not yet begun.
+
+    A listening PAIR whose connection breaks takes the next one by itself, and
+    goes on with it until its owner hears of that.
+    """
+
+
 class Link:
     """One PAIR socket; ``sockets`` closes it.
+
+    ``goes_on`` says that the conversation had a link before this one.
 
     Raises:
         zmq.ZMQError: the context has ended.
@@ -47,8 +62,11 @@ class Link:
         key: DeviceKey,
         end: Dial | Listen,
         sockets: ExitStack,
+        *,
+        goes_on: bool = False,
     ) -> None:
         self._end = end
+        self._goes_on = goes_on
         self._machine = Machine(end.role)
         self._pair = Pair(context, key, sockets)
         self.socket = self._pair.socket
@@ -93,6 +111,7 @@ class Link:
 
         Raises:
             RemoteProtocolError: it may not come now, or is malformed.
+            Overtaken: it is for another link of the conversation.
         """
         try:
             part = self.socket.recv(zmq.NOBLOCK, copy=False)
@@ -102,7 +121,10 @@ class Link:
             raise RemoteProtocolError(FailCode.MALFORMED, "a frame has one part")
         if not self._greeted:
             self._note_knocker(part)
-        return self._machine.receive(part.bytes)
+        octets = part.bytes
+        if self._strayed(octets):
+            raise Overtaken
+        return self._machine.receive(octets)
 
     def send(self, frame: ControlFrame) -> None:
         """Send a frame, at once or as soon as the transport takes it."""
@@ -130,6 +152,14 @@ class Link:
     def _put(self, octets: bytes) -> None:
         self._unsent.append(octets)
         self.flush()
+
+    def _strayed(self, octets: bytes) -> bool:
+        """Whether a frame is the hello of a later link, or a word of an earlier one."""
+        state = self.state
+        if isinstance(self._end, Listen):
+            return state is LinkState.OPEN and octets[:1] == _HELLO
+        unwelcomed = state in (LinkState.START, LinkState.GREETING)
+        return self._goes_on and unwelcomed and octets[:1] in _OF_OPEN_LINKS
 
     def _note_knocker(self, first: zmq.Frame) -> None:
         """Keep who sent the first frame, by the gate's word, and on which connection."""

@@ -53,7 +53,7 @@ from landline.letters import (
     Settled,
     Stake,
 )
-from landline.link import Happening, Link
+from landline.link import Happening, Link, Overtaken
 from landline.pair import GOODBYE_MS
 from landline.redial import Redial
 from landline.visible import visible
@@ -175,7 +175,7 @@ class Receiver(threading.Thread):
         """Serve one link, and return why there has to be another."""
         try:
             with ExitStack() as sockets:
-                self._link = Link(self._context, self._key, self._end, sockets)
+                self._link = Link(self._context, self._key, self._end, sockets, goes_on=self._begun)
                 self._start()
                 self._serve()
         except LinkLost as lost:
@@ -317,6 +317,8 @@ class Receiver(threading.Thread):
                 if frame is None:
                     return
                 self._take_frame(frame)
+            except Overtaken:
+                raise LinkLost(ConnectionLost("the connection was lost")) from None
             except RemoteProtocolError as error:
                 self._fail(error)
             if self._ack is None:
