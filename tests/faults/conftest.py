@@ -23,8 +23,9 @@ LEASE = "3"
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    """A broker and the peers of this test."""
+    """A broker and the peers of this test; a link that breaks ends a conversation at once."""
     with Stage(tmp_path) as stage:
+        stage.redial_s = 0.0
         yield stage
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from tests.support.children import Children, command
 from tests.support.proxy import Proxy, Way
 from tests.support.town import PASSWORD
-from tests.support.waiting import Deadline
+from tests.support.waiting import Deadline, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,8 +119,12 @@ class Side:
     def events(self, kind: str) -> list[dict[str, Any]]:
         """Return the events of a kind that were printed, by one process after the other."""
         # A process that is killed may leave half a line.
-        lines = [line for child in self.runs for line in child.stdout_lines if line[-1:] == "}"]
-        return [event for event in map(json.loads, lines) if event["event"] == kind]
+        return [
+            json.loads(line)
+            for child in self.runs
+            for line in child.stdout_lines
+            if line.startswith(f'{{"event": "{kind}"') and line.endswith("}")
+        ]
 
     def shown(self) -> list[str]:
         return [event["text"] for event in self.events("message")]
@@ -183,7 +187,7 @@ class Meeting:
             assert again, self.transcript()
             self.caller.start()
         if not killed:
-            self.callee.child.expect_line('"event": "ended"', patience.left)
+            wait_until(lambda: self.callee.events("ended"), "the callee ends", patience.left)
         self.callee.child.signal(signal.SIGTERM)
         assert self.callee.child.wait(patience.left) == 0, self.transcript()
 

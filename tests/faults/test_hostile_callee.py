@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import zmq
 
-from landline.ends import Dial
+from landline.ends import Dial, Engagements, Guest
 from landline.errors import ConversationBroken, Declined, LandlineError, NoAnswer, Offline, Refused
 from landline.journal import Journal
-from landline.line import Over
-from landline.link import Link
+from landline.letters import Over, Parties
+from landline.line import Line
+from landline_protocol.conversation import Inbound
 from landline_protocol.frames import Accept, Ack, Decline, Fail, Hello, Refuse, Text, encode
 from landline_protocol.limits import WINDOW
-from tests.peer.raw import Raw, batch, fresh_key, welcome
+from landline_protocol.link import Role
+from tests.peer.raw import Raw, Wire, batch, fresh_key, welcome
 from tests.peer.stage import DEADLINE_S, broken
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ ONE = Text(1, "one")
         (lambda h: [encode(Accept())], Offline, "broke the protocol"),
         (lambda h: [encode(welcome(h, version=2))], Offline, "welcome does not fit"),
         (lambda h: [encode(welcome(h, conversation=os.urandom(16)))], Offline, "does not fit"),
-        (lambda h: [encode(welcome(h, resume=2))], Offline, "welcome does not fit"),
+        (lambda h: [encode(welcome(h, resume=2))], Offline, "broke the protocol"),
         (lambda h: [encode(welcome(h)), encode(welcome(h))], Offline, "broke the protocol"),
         (lambda h: [encode(welcome(h)), batch(1, ONE)], Offline, "broke the protocol"),
         (lambda h: [encode(Refuse("version", "old \x1b"))], Refused, "old \N{SYMBOL FOR ESCAPE}"),
@@ -123,23 +125,20 @@ def test_a_refusal_reaches_the_caller_though_the_callee_goes_at_once(stage: Stag
             alice_fails(calling)
 
 
-def test_a_callee_that_never_welcomes(stage: Stage, link: Callable[..., Link]) -> None:
+def test_a_callee_that_never_welcomes(stage: Stage, line: Callable[..., Line]) -> None:
     mallory = Raw(stage, "mallory")
     wire = mallory.wait()
-    port = int(wire.socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
-    dial = Dial("127.0.0.1", port, mallory.key.public, mallory.hello("mallory"), dial_s=0.3)
     with pytest.raises(Offline, match="cannot be reached"):
-        _until_over(link(dial))
+        _until_over(line(Dial("alice", _mallory(mallory, wire), dial_s=0.3)))
 
 
-def test_a_callee_that_rings_for_ever(stage: Stage, link: Callable[..., Link]) -> None:
+def test_a_callee_that_rings_for_ever(stage: Stage, line: Callable[..., Line]) -> None:
     """The caller rings a little longer than the callee should, then says no-answer."""
     mallory = Raw(stage, "mallory")
     wire = mallory.wait()
-    port = int(wire.socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
-    hello = mallory.hello("mallory")
-    calling = link(Dial("127.0.0.1", port, mallory.key.public, hello, ring_s=0.2, grace_s=0.1))
-    wire.receive()
+    calling = line(Dial("alice", _mallory(mallory, wire), ring_s=0.2, grace_s=0.1))
+    hello = wire.receive()
+    assert isinstance(hello, Hello)
     wire.send(welcome(hello))
     fail = wire.receive()
     assert isinstance(fail, Fail)
@@ -149,20 +148,28 @@ def test_a_callee_that_rings_for_ever(stage: Stage, link: Callable[..., Link]) -
 
 
 @pytest.fixture
-def link(stage: Stage, tmp_path: Path) -> Callable[..., Link]:
-    """Make a link below the peer, whose timers a test can choose."""
+def line(stage: Stage, tmp_path: Path) -> Callable[..., Line]:
+    """Make a line below the peer, whose timers a test can choose."""
     context: zmq.Context[zmq.Socket[bytes]] = stage.resources.enter_context(zmq.Context())
 
-    def make(end: Dial) -> Link:
-        made = Link(context, fresh_key(), end, Journal(tmp_path / "journal"))
+    def make(end: Dial) -> Line:
+        made = Line(context, fresh_key(), end, Journal(tmp_path / "journal"), Engagements())
         stage.resources.callback(made.stop)
         return made
 
     return make
 
 
-def _until_over(link: Link) -> None:
-    while not isinstance(notice := link.next(DEADLINE_S), Over):
+def _mallory(mallory: Raw, wire: Wire) -> Guest:
+    """Return what a caller knows of mallory, who waits."""
+    port = int(wire.socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+    conversation = os.urandom(16)
+    parties = Parties(conversation, "mallory", mallory.key.public, Role.CALLER, "127.0.0.1", port)
+    return Guest(parties, Inbound(conversation, Role.CALLEE))
+
+
+def _until_over(line: Line) -> None:
+    while not isinstance(notice := line.next(DEADLINE_S), Over):
         assert notice is not None
     assert notice.error is not None
     raise notice.error

@@ -55,14 +55,17 @@ def test_every_line_arrives_once_and_in_order(
 def _killed(meeting: Meeting, victim: Side, octets: int) -> bool:
     """Kill one when so many more octets have come from the caller, and start it anew."""
     assert meeting.proxy is not None
+
+    def calling() -> bool:
+        return meeting.caller.child.running
+
     trap = AfterOctets(Act.HOLD, Way.THERE, octets)
     meeting.proxy.set(trap)
     while True:
-        caller = meeting.caller.child
-        wait_until(lambda: trap.sprung.is_set() or not caller.running, "the moment", 30.0)
+        wait_until(lambda: trap.sprung.is_set() or not calling(), "the moment", 30.0)
         if trap.sprung.is_set():
             break
-        if caller.wait() != UNAVAILABLE:
+        if meeting.caller.child.wait() != UNAVAILABLE:
             return False  # it is all over
         meeting.caller.start()
     victim.kill()

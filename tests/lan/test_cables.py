@@ -34,7 +34,23 @@ def test_a_conversation_does_not_need_the_broker(town: Town) -> None:
     assert carol.wait() == 5
 
 
+def test_a_conversation_goes_on_when_the_cable_is_back(town: Town) -> None:
+    alice, bob = town.conversation("alice", "bob", "--json")
+    alice.expect_line('"event": "delivered", "upto": 1')
+    town.lan["bob"].unplug()
+    for word in ("one", "two", "three"):
+        alice.send_line(word)
+    bob.send_line("four")
+    alice.expect_line('"event": "reconnecting"')
+    town.lan["bob"].plug_in()
+    for word in ("one", "two", "three"):
+        bob.expect_line(f"^{word}$")
+    alice.expect_line('"text": "four"')
+    say_bye(alice, bob)
+
+
 def test_when_a_cable_is_pulled_both_sides_say_what_is_not_confirmed(town: Town) -> None:
+    town = replace(town, redial="0")
     alice, bob = town.conversation("alice", "bob", "--json")
     alice.expect_line('"event": "delivered", "upto": 1')
     town.lan["bob"].unplug()

@@ -39,6 +39,8 @@ class Town:
     invite: Invite
     homes: Path
     children: Children
+    redial: str = ""
+    """How many seconds a lost connection is sought, if not for the usual time."""
 
     def home(self, user: str, at: str = "") -> Path:
         """Return the home of the user's peer on a node (default: the user's own)."""
@@ -57,6 +59,7 @@ class Town:
             "LANDLINE_HOME": str(self.home(user, at)),
             "LANDLINE_BROKER": str(invite or self.invite),
             "LANDLINE_PASSWORD": password,
+            **({"LANDLINE_REDIAL": self.redial} if self.redial else {}),
         }
         argv = self.lan[at or user].argv(command("landline"), *arguments)
         return self.children.start_program(argv, env=settings)
