@@ -8,7 +8,7 @@ import pytest
 
 from landline.ends import Address, Dial, Guest, Listen
 from landline.journal import Journal
-from landline.letters import Parties
+from landline.letters import Parties, Stake
 from landline.redial import PAUSE_MOST_S, REBIND_S, Redial
 from landline_protocol.conversation import Inbound
 from landline_protocol.limits import FAREWELL_S
@@ -30,7 +30,7 @@ def dial(redial_s: float = 1_000.0, found: Address | None = None) -> Dial:
 
 def test_a_caller_knocks_at_once_then_less_and_less_often() -> None:
     redial = Redial(dial())
-    redial.begin(both_said_bye=False)
+    redial.begin(Stake.TEXTS)
     pauses = [redial.pause() for _ in range(12)]
     assert pauses[0] < 0.02
     for number, pause in enumerate(pauses[1:]):
@@ -41,14 +41,14 @@ def test_a_caller_knocks_at_once_then_less_and_less_often() -> None:
 def test_each_outage_begins_with_a_short_pause() -> None:
     redial = Redial(dial())
     for _ in range(3):
-        redial.begin(both_said_bye=False)
+        redial.begin(Stake.TEXTS)
         assert redial.pause() < 0.02
         assert redial.pause() < 0.1
 
 
 def test_no_pause_is_longer_than_the_patience() -> None:
     redial = Redial(dial(redial_s=0.0))
-    redial.begin(both_said_bye=False)
+    redial.begin(Stake.TEXTS)
     assert redial.patience.expired
     assert [redial.pause() for _ in range(3)] == [0.0] * 3
 
@@ -56,22 +56,21 @@ def test_no_pause_is_longer_than_the_patience() -> None:
 def test_a_callee_listens_again_at_once_then_at_intervals(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     redial = Redial(Listen("bob", 0, journal))
-    redial.begin(both_said_bye=False)
+    redial.begin(Stake.TEXTS)
     assert [redial.pause() for _ in range(4)] == [0.0, 0.0, REBIND_S, REBIND_S]
     assert not redial.look_up()
     journal.close()
 
 
-@pytest.mark.parametrize(
-    ("both_said_bye", "redial_s", "patience"),
-    [(False, 120.0, 120.0), (True, 120.0, FAREWELL_S), (True, 1.0, 1.0), (False, 1.0, 1.0)],
-)
-def test_with_both_byes_said_there_is_little_to_wait_for(
-    both_said_bye: bool, redial_s: float, patience: float
+@pytest.mark.parametrize("redial_s", [1.0, 120.0])
+@pytest.mark.parametrize("stake", list(Stake))
+def test_unless_texts_are_at_stake_there_is_little_to_wait_for(
+    stake: Stake, redial_s: float
 ) -> None:
+    patience = redial_s if stake is Stake.TEXTS else min(redial_s, FAREWELL_S)
     redial = Redial(dial(redial_s))
-    redial.begin(both_said_bye=both_said_bye)
-    assert redial.parting is both_said_bye
+    redial.begin(stake)
+    assert redial.parting is (stake is not Stake.TEXTS)
     left = redial.patience.remaining()
     assert left is not None
     assert patience - 0.5 < left <= patience
@@ -81,8 +80,8 @@ def test_with_both_byes_said_there_is_little_to_wait_for(
 
 def test_byes_that_are_said_in_an_outage_shorten_it() -> None:
     redial = Redial(dial())
-    redial.begin(both_said_bye=False)
-    redial.part()
+    redial.begin(Stake.TEXTS)
+    redial.lower(Stake.BYE)
     assert redial.parting
     left = redial.patience.remaining()
     assert left is not None
@@ -91,7 +90,7 @@ def test_byes_that_are_said_in_an_outage_shorten_it() -> None:
 
 def test_the_broker_is_asked_when_knocking_has_been_in_vain_for_a_while() -> None:
     redial = Redial(dial(found=THERE))
-    redial.begin(both_said_bye=False)
+    redial.begin(Stake.TEXTS)
     assert not redial.look_up()
     wait_until(redial.look_up, "the broker is asked")
     assert not redial.look_up()
@@ -106,6 +105,6 @@ def test_a_broker_that_does_not_know_changes_nothing() -> None:
 
     end = dial()
     redial = Redial(Dial(end.me, end.guest, ask=ask))
-    redial.begin(both_said_bye=False)
+    redial.begin(Stake.TEXTS)
     wait_until(lambda: redial.look_up() or asked, "the broker is asked")
     assert redial.address == HERE

@@ -16,6 +16,7 @@ from landline_protocol.frames import (
     Ask,
     Batch,
     Bye,
+    End,
     Fail,
     Hello,
     Refuse,
@@ -164,6 +165,7 @@ def test_a_conversation_that_is_complete_is_ended_once_more_for_who_missed_it(
     own = called.digest(Role.CALLER)
     called.wire.send(Ack(1, WINDOW))
     called.wire.send(batch(1, Bye(1, own, 0, called.digest(Role.CALLEE))))
+    called.wire.send(End())
     assert events(called.bob)[-1] == Ended(said=0, heard=0)
     called.wire.close()
     coming = stage.spawn(lambda: next(called.calls))
@@ -173,6 +175,7 @@ def test_a_conversation_that_is_complete_is_ended_once_more_for_who_missed_it(
     call = coming.result(DEADLINE_S)
     assert call.resumed
     talk = call.accept()
+    wire.send(End())
     assert events(talk)[-1] == Ended(said=0, heard=0)
 
 
