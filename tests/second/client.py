@@ -15,6 +15,7 @@ import re
 import time
 from collections import deque
 from contextlib import ExitStack, suppress
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgpack  # type: ignore[import-untyped]  # it has no types
@@ -43,7 +44,7 @@ HEARTBEAT_INTERVAL_MS: Final = 1_000
 HEARTBEAT_TIMEOUT_MS: Final = 5_000
 
 # Section 6.1.
-HELLO, WELCOME, REFUSE, ACCEPT, DECLINE, BATCH, ACK, FAIL = range(1, 9)
+HELLO, WELCOME, REFUSE, ACCEPT, DECLINE, BATCH, ACK, FAIL, ASK, STORED, END = range(1, 12)
 TEXT, BYE = 1, 2
 CALLER, CALLEE = b"\0", b"\1"
 
@@ -308,7 +309,7 @@ class Talk:
         self._sent = self._confirmed = self._said_texts = 0
         self._sizes: deque[int] = deque()
         self._sent_octets = self._confirmed_octets = 0
-        self._said_bye = False
+        self._said_bye = self._heard_end = False
         self._items_heard = self._octets_heard = 0
         self._acked_octets = 0
         keep(journal, conversation.hex())
@@ -347,7 +348,15 @@ class Talk:
                 if self.heard_bye and self._said_bye and self._confirmed >= self._said_texts:
                     break
                 raise
+        self._part()
         self._wire.close()
+
+    def _part(self) -> None:
+        """Tell the other that nothing is missing here, and hear the same [6.5]."""
+        self._wire.send(END, {})
+        with suppress(Gone):
+            while not self._heard_end:
+                self._turn()
 
     def _send_item(self, item: bytes) -> None:
         while self._sent_octets + len(item) > self._edge:
@@ -378,10 +387,24 @@ class Talk:
             self._hear(rest)
         elif kind == ACK:
             self._confirm(rest)
+        elif kind == ASK:
+            self._answer(rest)
+        elif kind == END:
+            need(unpacked(rest) == {})
+            self._heard_end = True
         else:
             need(kind == FAIL, "unexpected")
             self._wire.close()
             raise Said(*fields(rest, "code", "say"))
+
+    def _answer(self, rest: bytes) -> None:
+        """Say how much of an earlier conversation is stored here [6.7]."""
+        asked = unpacked(rest)
+        need(type(asked) is list and len(asked) == 1)
+        string(asked[0], 16)
+        _, _, after = self._journal.read_text().partition(f"{asked[0].hex()}\n")
+        heard = takewhile(lambda line: line[:1] in "<>", after.splitlines())
+        self._wire.send(STORED, [asked[0], sum(line.startswith("<") for line in heard)])
 
     def _confirm(self, rest: bytes) -> None:
         ack = unpacked(rest)

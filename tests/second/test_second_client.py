@@ -165,7 +165,7 @@ def test_landline_finds_a_digest_that_does_not_fit(
     talk.bye()
     with pytest.raises(Said, match="disagreement"):
         talk.finish()
-    assert "not what the other side said" in str(broken(landline))
+    assert "THE RECORDS DIFFER" in str(broken(landline))
 
 
 def test_a_caller_is_declined_and_the_next_one_is_taken(stage: Stage, second: Second) -> None:
