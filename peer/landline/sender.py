@@ -55,7 +55,7 @@ from landline.syncer import Syncer
 from landline_protocol.conversation import Outbound, OutboundState, Receipts
 from landline_protocol.errors import FailCode, RemoteProtocolError
 from landline_protocol.frames import Accept, Ask, Bye, Chunk, End, Fail, Stored, Text, encode
-from landline_protocol.limits import CHUNK_MAX, WINDOW
+from landline_protocol.limits import ASKS_MAX, CHUNK_MAX, WINDOW
 from landline_protocol.link import Role
 
 SETTLE_S = 0.05
@@ -220,7 +220,8 @@ class Sender(threading.Thread):
             self._hand_over(encode(answer.frame))
 
     def _hang_up(self, _: HangUp) -> None:
-        if self._phase is not Phase.ENDING and self._linked:
+        # Who has finished takes nothing from the other by leaving.
+        if self._phase is not Phase.ENDING and self._linked and not self._end_said:
             self._hand_over(encode(Fail(FailCode.HUNG_UP, "the other side hung up")))
         self._leave()
 
@@ -349,8 +350,10 @@ class Sender(threading.Thread):
         self._linked = True
         self._end_said = False
         self._count_delivered(self._outbound.resume(link.resume, link.window))
+        self._room.hold(self._outbound.waiting_octets)
         if self._phase is Phase.SILENT:
-            self._asked = self._journal.unsettled(self._known.other)
+            # The oldest, should there be more than can be asked.
+            self._asked = self._journal.unsettled(self._known.other)[-ASKS_MAX:]
             self._phase = Phase.SETTLING
         for conversation in self._asked:
             self._hand_over(encode(Ask(conversation)))
@@ -498,6 +501,9 @@ class Sender(threading.Thread):
         self._note_confirmed()
         if texts:
             self._journal.post(self._known.other, [(text.at, text.text) for text in texts])
+        if self._chunks:
+            # Said when the journal failed, and not sent; perhaps it can be written again.
+            self._store(self._chunks, [], durable=True)
         self._journal.finish(self._id, complete=complete)
         self._journal.sweep(self._id)
 
