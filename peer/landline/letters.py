@@ -23,10 +23,13 @@ TEXT_ROOM = 64
 HANG_UP = b""
 """What the sender tells the receiver when the line is to end."""
 READY = struct.Struct(">xIBQQ")
-"""What the sender tells the receiver when everything that was heard is stored
+"""What the sender answers to ``LinkDown`` when everything that was heard is stored
 and another link may greet: the window, what is at ``Stake``, how many items
 from here are confirmed, and how many any link may have carried. A frame never
 begins with its first octet."""
+PARTING = b"\0"
+"""What the sender tells the receiver when during an outage this side has said
+its bye, too, and nothing else is at stake."""
 
 
 class Stake(IntEnum):

@@ -32,6 +32,7 @@ from landline.events import Connected, Event, Message, Reconnected, Reconnecting
 from landline.home import DeviceKey
 from landline.letters import (
     HANG_UP,
+    PARTING,
     READY,
     Acked,
     Answer,
@@ -272,29 +273,22 @@ class Receiver(threading.Thread):
         return isinstance(self._end, Dial) and self._cut_off
 
     def _settled_down(self) -> Stake:
-        """Wait until all that was heard is stored; return what is at stake."""
+        """Wait until all that was heard is stored; note from where, return for what, to go on."""
         while (octets := self._control.recv()) != HANG_UP:
-            # Frames for the link that is dead come before it.
-            if octets[0] == 0:
-                return self._note_ready(octets)
+            # Frames for the link that is dead come before it, and what was said of
+            # the outage before that link.
+            if octets[0] == 0 and octets != PARTING:
+                self._window, stake, *self._said = READY.unpack(octets)
+                return Stake(stake)
         raise LineOver(None)
-
-    def _note_ready(self, octets: bytes) -> Stake:
-        """Note from where a link can go on; return what is at stake."""
-        self._window, stake, *self._said = READY.unpack(octets)
-        return Stake(stake)
 
     def _rest(self, pause: Deadline) -> None:
         if self._control.poll(pause.remaining_ms()):
             octets = self._control.recv()
             if octets == HANG_UP:
                 raise LineOver(None)
-            if octets[0] == 0:
-                self._said_meanwhile(octets)
-
-    def _said_meanwhile(self, octets: bytes) -> None:
-        """Wait only a little longer, if both have said bye by now."""
-        self._redial.lower(self._note_ready(octets))
+            if octets == PARTING:
+                self._redial.lower(Stake.BYE)
 
     # -- what comes from the wire -------------------------------------------
 
@@ -318,6 +312,7 @@ class Receiver(threading.Thread):
                     return
                 self._take_frame(frame)
             except Overtaken:
+                self._link.socket.linger = 0
                 raise LinkLost(ConnectionLost("the connection was lost")) from None
             except RemoteProtocolError as error:
                 self._fail(error)
@@ -521,11 +516,11 @@ class Receiver(threading.Thread):
         octets = self._control.recv(zmq.NOBLOCK)
         if octets == HANG_UP:
             self._leave()
-        elif octets[0] == 0:
-            self._said_meanwhile(octets)
+        elif octets == PARTING:
+            self._redial.lower(Stake.BYE)
             if isinstance(self._end, Listen) and self._link.state is LinkState.START:
                 self._deadline = self._redial.patience
-        elif self._link.state is not LinkState.CLOSED and not self._leaving:
+        elif self._link.state not in (LinkState.START, LinkState.CLOSED) and not self._leaving:
             self._forward(octets)
 
     def _forward(self, octets: bytes) -> None:

@@ -27,6 +27,7 @@ from landline.events import Delivered, Ended
 from landline.journal import Beginning, Journal
 from landline.letters import (
     HANG_UP,
+    PARTING,
     READY,
     Acked,
     Answer,
@@ -238,8 +239,8 @@ class Sender(threading.Thread):
             if self._bye_due is not None:
                 at_ms, self._bye_due = self._bye_due.at_ms, None
                 self._chunks.append(outbound.bye(at_ms, self._heard_count, self._heard_digest))
-                if self._heard_bye and not self._linked:
-                    self._tell_ready()
+                if self._heard_bye and not self._linked and not outbound.unconfirmed:
+                    self._hand_over(PARTING)
         if self._chunks:
             # What leaves the outbox must not come back there and be said twice.
             self._store(self._chunks, [], durable=bool(self._posted))
