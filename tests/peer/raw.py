@@ -32,6 +32,7 @@ from landline_protocol.frames import (
 from landline_protocol.limits import WINDOW
 from landline_protocol.messages import Call, Claimed, Leased, LoggedIn, Login, Wait
 from tests.peer.stage import PASSWORD, insist
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -100,6 +101,7 @@ class Raw:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.broker = BrokerClient(self._context, stage.invite, self.key)
         self._wires: list[Wire] = []
+        self._port = 0
         stage.register(name)
         self.broker.ask(Login(name, PASSWORD), LoggedIn)
         stage.resources.enter_context(self)
@@ -152,13 +154,30 @@ class Raw:
 
     def wait(self) -> Wire:
         """Bind, and let the broker send callers; anybody is let in."""
+        wire = self._listener()
+        self._port = wire.socket.bind_to_random_port("tcp://127.0.0.1")
+        self.broker.ask(Wait(self._port), Leased)
+        return wire
+
+    def wait_again(self) -> Wire:
+        """Bind the same port, which the wire before this one has left."""
+        wire = self._listener()
+
+        def bound() -> bool:
+            try:
+                wire.socket.bind(f"tcp://127.0.0.1:{self._port}")
+            except zmq.ZMQError:
+                return False
+            return True
+
+        wait_until(bound, "the port is free")
+        return wire
+
+    def _listener(self) -> Wire:
         socket = self._context.socket(zmq.PAIR)
         socket.curve_server = True
         socket.curve_secretkey = self.key.secret
-        wire = self._kept(Wire(socket))
-        port = socket.bind_to_random_port("tcp://127.0.0.1")
-        self.broker.ask(Wait(port), Leased)
-        return wire
+        return self._kept(Wire(socket))
 
     def _kept(self, wire: Wire) -> Wire:
         self._wires.append(wire)
