@@ -1,83 +1,122 @@
-"""Frames that come on a link and belong to another one of the same conversation."""
+"""One link: what its monitor tells of the connection, and which frames it lets through."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import pytest
 import zmq
 
-from landline.events import Message, Reconnected, Reconnecting
-from landline_protocol.frames import Accept, Ack, Batch, Hello, Text, Welcome
+from landline.ends import Address, Dial, Guest
+from landline.letters import Parties
+from landline.link import Happening, Link
+from landline_protocol.conversation import Inbound
+from landline_protocol.errors import RemoteProtocolError
+from landline_protocol.frames import Hello, decode, encode
 from landline_protocol.limits import WINDOW
-from tests.peer.raw import Raw, batch, welcome
-from tests.peer.stage import DEADLINE_S, next_of
+from landline_protocol.link import LinkState, Role
+from tests.peer.raw import Wire, fresh_key, welcome
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.peer.stage import Stage
+    from collections.abc import Iterator
 
-AGAIN_MS = 300
-
-
-def test_a_hello_on_an_open_link_begins_another(stage: Stage) -> None:
-    """The callee's socket can have taken the caller's next connection by itself."""
-    waiting = stage.wait(stage.peer("bob"))
-    mallory = Raw(stage, "mallory")
-    claimed, hello = mallory.claim("bob"), mallory.hello("bob")
-    wire = mallory.dial(claimed)
-    wire.send(hello)
-    talk = next(iter(waiting)).accept()
-    stage.resources.callback(talk.hang_up)
-    wire.expect(Accept)
-    wire.send(batch(1, Text(1, "one")))
-    wire.send(hello)
-    next_of(talk, Message)
-    next_of(talk, Reconnecting)
-    assert wire.gone()
-
-    def welcomed() -> Welcome | None:
-        wire = mallory.dial(claimed)
-        wire.socket.rcvtimeo = AGAIN_MS
-        wire.send(hello)
-        try:
-            answer = wire.receive()
-        except zmq.Again:
-            wire.close()
-            return None
-        assert isinstance(answer, Welcome)
-        return answer
-
-    # The callee needs a moment to listen anew.
-    answer = wait_until(welcomed, "the callee listens")
-    assert answer is not None
-    assert answer.resume == 2
-    next_of(talk, Reconnected)
+KEY = fresh_key()
+CONVERSATION = b"\1" * 16
 
 
-def test_a_word_of_an_earlier_link_is_no_answer_to_a_hello(stage: Stage) -> None:
-    """The callee can have sent it before it knew of the next connection."""
-    mallory = Raw(stage, "mallory")
-    wire = mallory.wait()
-    calling = stage.call(stage.peer("alice"), "mallory", once=True)
-    hello = wire.receive()
-    assert isinstance(hello, Hello)
-    wire.send(welcome(hello))
-    wire.send(Accept())
-    talk = calling.result(DEADLINE_S)
-    talk.send("one")
-    wire.expect(Batch)
-    wire.close()
-    next_of(talk, Reconnecting)
-    for stray in (batch(1, Text(1, "lost")), Ack(1, WINDOW)):
-        wire = mallory.wait_again()
-        assert isinstance(wire.receive(), Hello)
-        wire.send(stray)
-        assert wire.gone()
-        wire.close()
-    wire = mallory.wait_again()
-    assert isinstance(wire.receive(), Hello)
-    wire.send(welcome(hello))
-    wire.send(Accept())
-    [item] = wire.expect(Batch).items
-    assert item.text == "one"
-    next_of(talk, Reconnected)
+def dial(port: int) -> Dial:
+    parties = Parties(CONVERSATION, "bob", KEY.public, Role.CALLER, "127.0.0.1", port)
+    return Dial("alice", Guest(parties, Inbound(CONVERSATION, Role.CALLEE)))
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    with zmq.Context() as context:
+        yield context
+
+
+@pytest.fixture
+def sockets() -> Iterator[ExitStack]:
+    with ExitStack() as sockets:
+        yield sockets
+
+
+@pytest.fixture
+def callee(context: zmq.Context[zmq.Socket[bytes]], sockets: ExitStack) -> Wire:
+    """A PAIR at a port, which lets in whoever knows its key."""
+    socket = context.socket(zmq.PAIR)
+    socket.curve_server = True
+    socket.curve_secretkey = KEY.secret
+    wire = Wire(socket)
+    sockets.callback(wire.close)
+    socket.bind_to_random_port("tcp://127.0.0.1")
+    return wire
+
+
+def port_of(wire: Wire) -> int:
+    return int(wire.socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+
+
+def next_happening(link: Link) -> Happening:
+    happened = wait_until(lambda: list(link.happenings()), "something happens")
+    return happened[0]
+
+
+def connected(
+    context: zmq.Context[zmq.Socket[bytes]], sockets: ExitStack, callee: Wire
+) -> tuple[Link, Dial]:
+    port = port_of(callee)
+    end = dial(port)
+    link = Link(context, fresh_key(), end, sockets)
+    assert link.connect(Address("127.0.0.1", port), KEY.public)
+    assert next_happening(link) is Happening.CONNECTED
+    assert link.there == f"127.0.0.1:{port}"
+    return link, end
+
+
+def test_frames_go_there_and_back_until_the_other_goes(
+    context: zmq.Context[zmq.Socket[bytes]], sockets: ExitStack, callee: Wire
+) -> None:
+    link, end = connected(context, sockets, callee)
+    assert link.receive() is None
+    link.send(end.hello(end.guest.parties, 1, WINDOW))
+    hello = callee.expect(Hello)
+    assert (hello.caller, hello.callee) == ("alice", "bob")
+    callee.send(welcome(hello))
+    assert link.socket.poll(5_000)
+    assert link.receive() == welcome(hello)
+    assert link.state is LinkState.RINGING
+    assert not link.stuck
+    callee.close()
+    assert next_happening(link) is Happening.LOST
+
+
+def test_a_frame_of_two_parts_is_a_breach(
+    context: zmq.Context[zmq.Socket[bytes]], sockets: ExitStack, callee: Wire
+) -> None:
+    link, end = connected(context, sockets, callee)
+    octets = encode(end.hello(end.guest.parties, 1, WINDOW))
+    link.send(decode(octets))  # type: ignore[arg-type]  # it is a hello
+    callee.send(octets, octets)
+    assert link.socket.poll(5_000)
+    with pytest.raises(RemoteProtocolError, match="one part"):
+        link.receive()
+
+
+def test_where_nobody_listens_nobody_is_reached(
+    context: zmq.Context[zmq.Socket[bytes]], sockets: ExitStack
+) -> None:
+    port = free_port()
+    link = Link(context, fresh_key(), dial(port), sockets)
+    assert link.connect(Address("127.0.0.1", port), KEY.public)
+    assert next_happening(link) is Happening.UNREACHABLE
+
+
+def test_an_address_that_is_none_is_told_at_once(
+    context: zmq.Context[zmq.Socket[bytes]], sockets: ExitStack
+) -> None:
+    link = Link(context, fresh_key(), dial(1), sockets)
+    assert not link.connect(Address("no address at all", 1), KEY.public)
