@@ -240,4 +240,5 @@ def counted(said: list[str], heard: list[str]) -> Counts:
 
 
 def _eventful(child: Child) -> list[str]:
-    return [line for line in child.stdout_lines if '"message"' not in line[:22]]
+    dull = ('{"event": "message"', '{"event": "delivered"')
+    return [line for line in child.stdout_lines if not line.startswith(dull)][-100:]

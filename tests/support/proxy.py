@@ -159,7 +159,12 @@ class Proxy:
 
     def finish(self) -> None:
         """End every connection that is open with FIN, both ways; new ones are served."""
-        self._order(lambda: [each.finish() for each in self._connections])
+
+        def act() -> None:
+            for each in self._connections:
+                each.finish()
+
+        self._order(act)
 
     def set(self, trap: Trap) -> None:
         """Let a trap look at what passes; one that was set before looks no more."""
