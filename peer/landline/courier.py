@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 
+import zmq
+
 from landline.calling import Caller
 from landline.client import BrokerClient
 from landline.deadline import Deadline
@@ -48,7 +50,9 @@ class Courier(threading.Thread):
                 while not self._stopping.wait(LOOK_S):
                     for name in journal.addressees():
                         self._try(name)
-        except LandlineError as error:
+        except zmq.ContextTerminated:
+            return  # the program is ending
+        except Exception as error:  # noqa: BLE001 - whatever it is, the user is told
             self._notice(f"{error}; what was kept for others is not delivered meanwhile")
 
     def stop(self) -> None:

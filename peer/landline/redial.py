@@ -9,13 +9,13 @@ import random
 from landline.deadline import Deadline
 from landline.ends import Address, Dial, Listen
 from landline.letters import Stake
-from landline_protocol.limits import FAREWELL_S
+from landline_protocol.limits import FAREWELL_S, REDIAL_FIRST_MS, REDIAL_LONGEST_MS
 
 FIRST_PAUSE_S = 0.01
 """About how long after a cut a caller knocks first: the callee has to notice it, too."""
-PAUSE_S = 0.05
+PAUSE_S = REDIAL_FIRST_MS / 1_000
 """About how long it waits after the first knock in vain; each next one twice as long."""
-PAUSE_MOST_S = 5.0
+PAUSE_MOST_S = REDIAL_LONGEST_MS / 1_000
 REBIND_S = 0.05
 """How long a callee waits before it listens anew for the third time and later."""
 ASK_AFTER_S = 1.0
