@@ -97,3 +97,21 @@ def test_a_network_that_cannot_be_built_whole_is_removed(lan: Lan) -> None:
     with pytest.raises(LanError), broken:
         pass
     assert broken.switch not in shown("netns", "list")
+
+
+def test_a_node_that_has_moved_is_found_at_its_new_address_only(lan: Lan) -> None:
+    one, two = lan.nodes
+    before = two.address
+    with two.moved():
+        assert two.address != before
+        with subprocess.Popen(
+            two.argv(sys.executable, "-c", LISTEN, two.address), stdout=subprocess.PIPE, text=True
+        ) as server:
+            try:
+                assert server.stdout is not None
+                port = int(server.stdout.readline())
+                assert connect(one, two.address, port, 5.0) == "connected\n"
+                assert connect(one, before, port, 0.3) != "connected\n"
+            finally:
+                server.kill()
+    assert two.address == before

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.proxy import QUEUE_MAX, Proxy, Way
+from tests.support.proxy import QUEUE_MAX, Act, AfterOctets, Proxy, Way
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -185,3 +185,48 @@ def test_a_stopped_proxy_has_closed_everything_and_may_be_stopped_again(
         line.near.recv(1)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((proxy.host, proxy.port), DEADLINE)
+
+
+def test_a_connection_that_is_finished_ends_without_a_reset(
+    proxy: Proxy, line: Line, server: socket.socket
+) -> None:
+    line.near.sendall(b"before")
+    assert received(line.far, 6) == b"before"
+    proxy.finish()
+    assert (line.near.recv(1), line.far.recv(1)) == (b"", b"")
+    with contextlib.closing(Line(proxy, server)) as again:
+        again.near.sendall(b"x")
+        assert received(again.far, 1) == b"x"
+
+
+def test_a_throttled_way_takes_its_time_and_loses_nothing(proxy: Proxy, line: Line) -> None:
+    proxy.throttle(100_000, Way.THERE)
+    began = time.monotonic()
+    line.near.sendall(b"x" * 20_000)
+    assert len(received(line.far, 20_000)) == 20_000
+    assert time.monotonic() - began > 0.15
+
+
+@pytest.mark.parametrize("act", [Act.FIN, Act.HOLD, Act.FLIP])
+def test_a_trap_springs_at_its_octet_and_only_once(proxy: Proxy, line: Line, act: Act) -> None:
+    trap = AfterOctets(act, Way.THERE, 5)
+    proxy.set(trap)
+    line.near.sendall(b"abc")
+    assert received(line.far, 3) == b"abc"
+    assert not trap.sprung.is_set()
+    line.near.sendall(b"defgh")
+    assert received(line.far, 2) == b"de"
+    assert trap.sprung.wait(DEADLINE)
+    if act is Act.FIN:
+        assert line.far.recv(1) == b""
+        return
+    proxy.resume()
+    line.near.sendall(b"ijklmnop")
+    assert received(line.far, 11) == (b"fghijklmnop" if act is Act.HOLD else b"gghijklmnop")
+
+
+def test_a_trap_that_resets_resets(proxy: Proxy, line: Line) -> None:
+    proxy.set(AfterOctets(Act.RST, Way.BACK, 0))
+    line.far.sendall(b"x")
+    with pytest.raises(ConnectionResetError):
+        line.near.recv(1)
