@@ -74,7 +74,7 @@ class Redial:
             pause = FIRST_PAUSE_S
         else:
             pause = min(PAUSE_S * 2.0 ** min(self._attempts - 2, 20), PAUSE_MOST_S)
-        return float(self.patience.remaining(pause * random.uniform(0.5, 1.5)) or 0.0)
+        return float(self.patience.remaining(pause * random.uniform(0.75, 1.25)) or 0.0)
 
     def look_up(self) -> bool:
         """Ask where the callee is, when knocking has been in vain; return whether it has moved."""

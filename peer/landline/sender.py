@@ -293,7 +293,6 @@ class Sender(threading.Thread):
         """Do what nobody waits for: note what is confirmed, make some more searchable."""
         assert self._id is not None
         self._note_confirmed()
-        self._journal.sweep(self._id)
         self._busy = self._journal.index(INDEX_TEXTS)
 
     def _note_confirmed(self) -> None:
@@ -301,6 +300,7 @@ class Sender(threading.Thread):
         if self._outbound.confirmed > self._settled:
             self._journal.confirm(self._id, self._outbound.confirmed)
             self._settled = self._outbound.confirmed
+            self._journal.sweep(self._id)
 
     # -- what the receiver says ----------------------------------------------
 
@@ -392,6 +392,7 @@ class Sender(threading.Thread):
         self._heard_digest = heard.digest
         self._heard_count = heard.upto
         self._unsynced.append((heard.upto, len(batch.octets)))
+        self._busy = True
 
     def _synced(self, synced: Synced) -> None:
         if synced.error is not None:

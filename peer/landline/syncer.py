@@ -8,7 +8,7 @@ the journal but ``sync``.
 import threading
 from queue import SimpleQueue
 
-from landline.errors import JournalUnusable
+from landline.errors import ConversationBroken, LandlineError
 from landline.journal import Journal
 from landline.letters import Mailbox, Synced
 
@@ -42,7 +42,15 @@ class Syncer(threading.Thread):
                 upto = later
             try:
                 self._journal.sync()
-            except JournalUnusable as error:
-                self._mailbox.put(Synced(upto, error))
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing more is confirmed
+                self._mailbox.put(Synced(upto, _told(error)))
                 return
             self._mailbox.put(Synced(upto, None))
+
+
+def _told(error: Exception) -> LandlineError:
+    if isinstance(error, LandlineError):
+        return error
+    told = ConversationBroken(f"an error in this program: {error!r}")
+    told.__cause__ = error
+    return told
