@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
@@ -39,23 +40,27 @@ class Size(NamedTuple):
 
 
 def given_back(child: Child, idle: Size) -> bool:
-    """Whether a process that waits again holds no more than it did when it first waited.
-
-    But for one descriptor: SQLite keeps one of the journal's for the next who opens it.
-    """
+    """Whether a process holds no more than when it waited idly."""
     size = Size.of(child)
-    return size.threads <= idle.threads and size.descriptors <= idle.descriptors + 1
+    return size.threads <= idle.threads and size.descriptors <= idle.descriptors
 
 
 def test_conversations_that_are_over_leave_nothing_behind(meet: Callable[[], Meeting]) -> None:
     with meet() as meeting:
         caller, callee = meeting.caller, meeting.callee
-        callee.start()
-        idle = Size.of(callee.child)
-        for _ in range(4):
+
+        def talk() -> None:
             caller.start()
             assert caller.child.wait() == 0, meeting.transcript()
-        wait_until(lambda: given_back(callee.child, idle), "all is given back")
+            callee.child.expect_line('"event": "waiting"')
+
+        callee.start()
+        # What is opened once for all, SQLite's files for one, is open after the first.
+        talk()
+        idle = Size.of(callee.child)
+        for _ in range(4):
+            talk()
+        wait_until(lambda: given_back(callee.child, idle), f"{idle} as before")
         meeting.end(killed=False)
 
 
@@ -82,20 +87,20 @@ def test_a_million_messages_leave_nothing_behind(
             cuts += 1
         assert caller.child.wait() == 0, meeting.transcript()
         callee.child.expect_line('"event": "ended"', 60.0)
-        wait_until(lambda: given_back(callee.child, idle), "all is given back")
         after = Size.of(callee.child)
         meeting.end(killed=False)
         counts = meeting.counts(killed=False)
         record_property("counts", (f"{cuts} cuts", "both", "every 2 s", *counts))
         for who, seen in sizes.items():
             memory = [size.memory / 1_048_576 for size in seen]
-            print(f"{who}: {memory[0]:.1f} MiB at first, {max(memory):.1f} at most")
+            print(f"{who}: MiB at each cut: {' '.join(f'{each:.1f}' for each in memory)}")
             print(f"{who}: threads and descriptors {sorted({size[1:] for size in seen})}")
         print(f"callee: {idle} before, {after} after; {cuts} cuts")
         assert (counts.lost, counts.doubled, counts.disordered) == (0, 0, 0), counts
         for seen in sizes.values():
-            assert max(size.memory for size in seen) <= seen[0].memory + GROWTH
-            # In the middle of a redial there is a little more, or less.
+            # How much is under way at a moment comes and goes; what stays does not grow.
+            memory = [size.memory for size in seen]
+            assert median(memory[-5:]) <= max(memory[:5]) + GROWTH
             for kind in ("threads", "descriptors"):
                 counted = [getattr(size, kind) for size in seen]
                 assert min(counted[-3:]) <= max(counted[:3]), counted
