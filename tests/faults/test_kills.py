@@ -73,3 +73,23 @@ def _killed(meeting: Meeting, victim: Side, octets: int) -> bool:
     meeting.proxy.resume()
     victim.start()
     return True
+
+
+def test_a_caller_who_cannot_resume_calls_anew_at_once(meet: Callable[[], Meeting]) -> None:
+    """Its journal keeps nothing to resume from; the callee still seeks the connection."""
+    with meet() as meeting:
+        caller, callee = meeting.caller, meeting.callee
+        caller.arguments = ("call", "--no-history", callee.name)
+        callee.start(fed=True)
+        caller.start(fed=True)
+        caller.say(["before"])
+        wait_until(lambda: callee.shown() == ["before"], "it is heard")
+        caller.child.expect_line('"event": "delivered", "upto": 1')
+        caller.kill()
+        callee.child.expect_line('"event": "reconnecting"')
+        caller.start(fed=True)
+        caller.say(["after"])
+        wait_until(lambda: callee.shown() == ["before", "after"], "it is heard, too")
+        for side in (callee, caller):
+            side.child.close_stdin()
+        meeting.end(killed=False)
