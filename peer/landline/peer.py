@@ -392,6 +392,8 @@ class Peer:
         """Try to deliver what waits for a user, unless it is known ``why`` that is vain."""
         journal = self._journal_of(me)
         waiting = _count(journal, name)
+        if not waiting:
+            return Sending(name, 0, 0, "")
         try:
             if not why:
                 self._lock()

@@ -60,10 +60,12 @@ class File:
             )
 
     def close(self) -> None:
-        self.db.close()
-        if self._log is not None:
-            os.close(self._log)
-            self._log = None
+        try:
+            self.db.close()
+        finally:
+            if self._log is not None:
+                os.close(self._log)
+                self._log = None
 
     def sync(self) -> None:
         """Return when all that was committed survives a power cut.
