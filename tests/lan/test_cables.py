@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from landline_protocol.invite import Invite
 from landline_protocol.limits import HEARTBEAT_INTERVAL_MS, HEARTBEAT_TIMEOUT_MS
 from tests.support.town import say_bye
@@ -34,6 +36,7 @@ def test_a_conversation_does_not_need_the_broker(town: Town) -> None:
     assert carol.wait() == 5
 
 
+@pytest.mark.slow
 def test_a_conversation_goes_on_when_the_cable_is_back(town: Town) -> None:
     alice, bob = town.conversation("alice", "bob", "--json")
     alice.expect_line('"event": "delivered", "upto": 1')
@@ -49,6 +52,7 @@ def test_a_conversation_goes_on_when_the_cable_is_back(town: Town) -> None:
     say_bye(alice, bob)
 
 
+@pytest.mark.slow
 def test_when_a_cable_is_pulled_both_sides_say_what_is_not_confirmed(town: Town) -> None:
     town = replace(town, redial="0")
     alice, bob = town.conversation("alice", "bob", "--json")
@@ -71,6 +75,7 @@ def test_a_callee_to_whom_no_route_leads_cannot_be_reached(town: Town) -> None:
         assert alice.wait() == 3
 
 
+@pytest.mark.slow
 def test_a_waiting_peer_is_found_again_when_its_cable_is_back(town: Town, tmp_path: Path) -> None:
     serving = town.program("broker", SHORT_LEASE, tmp_path, "7721", LEASE)
     invite = Invite.parse(serving.expect_line(r"^ready (\S+)$")[1])

@@ -809,6 +809,7 @@ FAULTS: list[Callable[[Survival, Side, int], object]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("_round", range(30 if SOAK else 1))
 def test_two_survive_whatever_befalls_them(_round: int) -> None:
