@@ -91,7 +91,7 @@ class Journal:
         """Return the conversations that can be resumed, newest first."""
         with self._file.explained():
             found = self._db.execute(
-                f"{_KEPT} WHERE state = ? AND (?2 IS NULL OR other = ?2) ORDER BY id DESC",
+                f"{_KEPT} WHERE state = ? AND other = COALESCE(?, other) ORDER BY id DESC",
                 (Progress.IN_PROGRESS, other),
             ).fetchall()
         kept = map(self._kept, found)
