@@ -56,7 +56,10 @@ class File:
             # The connection is handed on, from the thread that opens it to the
             # receiver and then to the sender, and never used by two at once.
             self.db = sqlite3.connect(
-                path, BUSY_MS / 1_000, isolation_level=None, check_same_thread=False
+                path,
+                timeout=BUSY_MS / 1_000,
+                isolation_level=None,
+                check_same_thread=False,
             )
 
     def close(self) -> None:
