@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pymysql
@@ -25,7 +26,6 @@ from tests.support.waiting import poll_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 REQUIRED = "LANDLINE_REQUIRE_MARIADB"
 START_DEADLINE = 30.0
@@ -141,6 +141,10 @@ class MariaDB:
         """Let the server hang: connections stay open and nothing answers."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # A thread of it that runs on another processor still answers for a moment.
+        pid = self._process.pid
+        stopped = poll_until(lambda: _is_stopped(pid), STOP_DEADLINE)
+        assert stopped, "the server did not stop"
 
     def resume(self) -> None:
         """Let a paused server go on."""
@@ -276,3 +280,9 @@ def _program(name: str) -> str:
 def _as_root() -> list[str]:
     """MariaDB runs as root only when told to."""
     return ["--user=root"] if os.geteuid() == 0 else []
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether every thread of a process is stopped, where the system tells."""
+    stats = [stat.read_text() for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].split()[0] in "Tt" for stat in stats)
