@@ -46,9 +46,7 @@ class Size(NamedTuple):
 def given_back(child: Child, idle: Size) -> bool:
     """Whether a process holds no more than when it waited idly."""
     size = Size.of(child)
-    return (
-        size.threads <= idle.threads and size.descriptors <= idle.descriptors + KEPT_DESCRIPTORS
-    )
+    return size.threads <= idle.threads and size.descriptors <= idle.descriptors + KEPT_DESCRIPTORS
 
 
 def test_conversations_that_are_over_leave_nothing_behind(meet: Callable[[], Meeting]) -> None:
