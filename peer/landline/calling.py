@@ -104,12 +104,7 @@ class Caller:
             JournalUnusable: it cannot be read or written.
         """
         with closing(self._journal()) as journal:
-            since = time.time_ns() // 1_000_000 - RESUMABLE_MS
-            found = [
-                each
-                for each in journal.in_progress(name)
-                if each.caller and each.active_ms >= since
-            ]
+            found = [each for each in resumable(journal, name) if each.caller]
             if not found:
                 return None
             kept = found[0]
@@ -196,6 +191,12 @@ class Caller:
         except BaseException:
             line.stop()
             raise
+
+
+def resumable(journal: Journal, name: str | None = None) -> list[KeptConversation]:
+    """Return what programs that died have left behind and can go on, newest first."""
+    since = time.time_ns() // 1_000_000 - RESUMABLE_MS
+    return [each for each in journal.in_progress(name) if each.active_ms >= since]
 
 
 def _parties(kept: KeptConversation) -> Parties:

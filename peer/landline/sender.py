@@ -110,7 +110,6 @@ class Sender(threading.Thread):
         self.bound = False
         self.ready = threading.Event()
         self._phase = Phase.SILENT
-        self._parties: Parties | None = None
         self._id: int | None = None
         self._outbound = Outbound(b"", Role.CALLER)
         self._receipts = Receipts(WINDOW)
@@ -305,7 +304,6 @@ class Sender(threading.Thread):
     # -- what the receiver says ----------------------------------------------
 
     def _greet(self, greeted: Greeted) -> None:
-        self._parties = greeted.parties
         self._greeted = greeted
 
     def _begin(self) -> None:
@@ -423,8 +421,8 @@ class Sender(threading.Thread):
             self._notices.put(Delivered(max(0, texts - self._carried)))
 
     def _tell_stored(self, asked: Asked) -> None:
-        if self._parties is not None:
-            stored = self._journal.heard(asked.conversation, self._parties.other, self._parties.key)
+        if self._greeted is not None:
+            stored = self._journal.heard(asked.conversation, self._known.other, self._known.key)
             self._hand_over(encode(Stored(asked.conversation, stored)))
 
     def _settle_one(self, settled: Settled | None) -> None:
@@ -543,8 +541,8 @@ class Sender(threading.Thread):
 
     @property
     def _known(self) -> Parties:
-        assert self._parties is not None
-        return self._parties
+        assert self._greeted is not None
+        return self._greeted.parties
 
 
 def _now_ms() -> int:

@@ -4,7 +4,6 @@ Ties a gate and one line after the other together: a fresh PAIR for each
 caller. It prints nothing and asks nobody.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from types import TracebackType
@@ -12,7 +11,7 @@ from typing import Self
 
 import zmq
 
-from landline.calling import RESUMABLE_MS
+from landline.calling import resumable
 from landline.conversation import Conversation
 from landline.courier import Courier
 from landline.ends import Engagements, Knocker, Listen
@@ -192,12 +191,9 @@ class Waiting:
 
     def _resumable(self) -> tuple[Knocker, ...]:
         """Return whose conversations a program that died has left behind."""
-        since = time.time_ns() // 1_000_000 - RESUMABLE_MS
         with closing(self._journal()) as journal:
             return tuple(
-                Knocker(each.other, each.key)
-                for each in journal.in_progress()
-                if not each.caller and each.active_ms >= since
+                Knocker(each.other, each.key) for each in resumable(journal) if not each.caller
             )
 
     def _bind(self, port: int) -> None:

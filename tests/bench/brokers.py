@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from landline import Peer
+
 PASSWORD = "correct horse"
 
 
@@ -27,3 +29,11 @@ def serving(*options: str) -> Iterator[tuple[str, Path]]:
                 yield ready.split()[1], Path(name)
             finally:
                 broker.terminate()
+
+
+def register(invite: str, directory: Path, *names: str) -> None:
+    """Make users, each logged in from a home of its own in the directory."""
+    for name in names:
+        with Peer(directory / name, invite) as peer:
+            peer.register(name, PASSWORD)
+            peer.login(name, PASSWORD)

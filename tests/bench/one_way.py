@@ -19,7 +19,7 @@ import zmq
 
 from landline import Peer
 from landline.events import Ended
-from tests.bench.brokers import PASSWORD, serving
+from tests.bench.brokers import register, serving
 from tests.bench.commands import LANDLINE
 from tests.bench.round_trip import pinned
 
@@ -32,10 +32,7 @@ def main() -> list[tuple[str, str, str]]:
     """Measure, and return rows of (figure, value, wanted)."""
     rates: dict[str, list[float]] = {"raw": [], "send": [], "pipe": []}
     with serving() as (invite, directory), pinned(0):
-        for name in ("alice", "bob"):
-            with Peer(directory / name, invite) as peer:
-                peer.register(name, PASSWORD)
-                peer.login(name, PASSWORD)
+        register(invite, directory, "alice", "bob")
         for _ in range(ROUNDS):
             rates["raw"].append(_raw())
             rates["send"].append(_send(invite, directory))

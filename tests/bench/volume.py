@@ -18,7 +18,7 @@ from landline_protocol.conversation import Outbound
 from landline_protocol.frames import Text
 from landline_protocol.invite import Invite
 from landline_protocol.link import Role
-from tests.bench.brokers import PASSWORD, serving
+from tests.bench.brokers import register, serving
 from tests.bench.commands import ENVIRONMENT, LANDLINE, Row
 
 GIBIBYTE = 2**30
@@ -30,7 +30,7 @@ STARTS = 11
 def gibibyte() -> list[Row]:
     """Send 1 GiB of lines through ``call`` and ``wait``; read how much memory each takes at most."""
     with serving() as (invite, directory):
-        _register(invite, directory, "alice", "bob")
+        register(invite, directory, "alice", "bob")
         with (
             (directory / "said").open("wb") as said,
             subprocess.Popen(
@@ -72,7 +72,7 @@ def gibibyte() -> list[Row]:
 def million() -> list[Row]:
     """Time ``call`` and ``history --search`` on a million messages, against an empty journal."""
     with serving() as (invite, directory):
-        _register(invite, directory, "alice", "bob", "carol")
+        register(invite, directory, "alice", "bob", "carol")
         with Peer(directory / "alice", invite) as alice:
             _fill(alice.home.journal("alice", Invite.parse(invite)))
         empty, full, searched = [], [], []
@@ -134,13 +134,6 @@ def _fill(path: Path) -> None:
     while journal.index(10_000):
         pass
     journal.close()
-
-
-def _register(invite: str, directory: Path, *names: str) -> None:
-    for name in names:
-        with Peer(directory / name, invite) as peer:
-            peer.register(name, PASSWORD)
-            peer.login(name, PASSWORD)
 
 
 def _wall(home: Path, *arguments: str) -> float:
