@@ -14,6 +14,7 @@ import zmq
 
 from landline.client import BrokerClient
 from landline.conversation import Conversation
+from landline.device import DeviceKey
 from landline.ends import Address, Dial, Engagements, Guest
 from landline.errors import (
     ConversationBroken,
@@ -24,7 +25,6 @@ from landline.errors import (
     Unavailable,
 )
 from landline.events import Connected, Ended, EndpointReceived, Progress, Ringing
-from landline.home import DeviceKey
 from landline.journal import Journal, KeptConversation
 from landline.letters import HangUp, Opened, Over, Parties, Rang
 from landline.line import Line

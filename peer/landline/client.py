@@ -17,6 +17,7 @@ import zmq
 
 from landline import __version__, monitor
 from landline.deadline import Deadline
+from landline.device import DeviceKey
 from landline.errors import (
     BY_CODE,
     BrokerFailed,
@@ -24,7 +25,6 @@ from landline.errors import (
     LandlineError,
     WrongBroker,
 )
-from landline.home import DeviceKey
 from landline.visible import visible
 from landline_protocol.codec import BadFrames, decode_reply, encode_request
 from landline_protocol.errors import ErrorCode

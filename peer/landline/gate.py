@@ -18,9 +18,9 @@ import zmq
 
 from landline.client import BrokerClient
 from landline.deadline import Deadline
+from landline.device import DeviceKey
 from landline.ends import Knocker
 from landline.errors import BrokerUnreachable, ConversationBroken, LandlineError, NotWaiting
-from landline.home import DeviceKey
 from landline.pair import ZAP_DOMAIN
 from landline_protocol.invite import Invite
 from landline_protocol.limits import DIAL_S, KEY_OCTETS

@@ -9,27 +9,16 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-import zmq
-from zmq.utils import z85
 
 from landline.errors import HomeInUse, HomeUnusable
 from landline.places import default_home
 from landline_protocol.invite import Invite
 from landline_protocol.limits import KEY_OCTETS
-
-
-@dataclass(frozen=True)
-class DeviceKey:
-    """The CURVE key pair of this device, 32 octets each."""
-
-    public: bytes
-    secret: bytes = field(repr=False)
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -53,12 +42,12 @@ class Home:
             if stat.S_IMODE(self.path.stat().st_mode) & 0o077:
                 self.path.chmod(0o700)
 
-    def device_key(self) -> DeviceKey:
-        """Return this device's key; the first use makes it."""
+    def secret(self, fresh: Callable[[], bytes]) -> bytes:
+        """Return this device's secret key; the first use makes a ``fresh`` one."""
         path = self.path / "device.key"
         with _explained(path):
             if not path.exists():
-                _write_new(path, _fresh_secret())
+                _write_new(path, fresh())
             secret = path.read_bytes()
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
                 path.chmod(0o600)
@@ -66,7 +55,7 @@ class Home:
             raise HomeUnusable(
                 f"{path} is damaged; move it away and log in again to make a new device key"
             )
-        return DeviceKey(_public(secret), secret)
+        return secret
 
     @property
     def remembered(self) -> Remembered:
@@ -124,14 +113,6 @@ def _in_use(path: Path, lock: int) -> str:
         f"another landline already talks from {path} (process {holder});"
         " end it, or use another --home"
     )
-
-
-def _fresh_secret() -> bytes:
-    return z85.decode(zmq.curve_keypair()[1])
-
-
-def _public(secret: bytes) -> bytes:
-    return z85.decode(zmq.curve_public(z85.encode(secret)))
 
 
 def _expanded(path: Path) -> Path:

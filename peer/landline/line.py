@@ -11,9 +11,9 @@ from typing import TypeVar
 import zmq
 
 from landline.deadline import Deadline
+from landline.device import DeviceKey
 from landline.ends import Dial, Engagements, Listen
 from landline.errors import LandlineError
-from landline.home import DeviceKey
 from landline.journal import Journal
 from landline.letters import Bound, HangUp, LineGone, Mailbox, Notice, Notices, Over, Room
 from landline.receiver import Receiver

@@ -11,8 +11,8 @@ from enum import Enum, auto
 
 import zmq
 
+from landline.device import DeviceKey
 from landline.ends import Address, Dial, Knocker, Listen
-from landline.home import DeviceKey
 from landline.monitor import MonitorEvent
 from landline.pair import Pair, addresses
 from landline_protocol.errors import FailCode, RemoteProtocolError

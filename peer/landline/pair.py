@@ -14,9 +14,9 @@ import zmq
 
 from landline import monitor
 from landline.deadline import Deadline
+from landline.device import DeviceKey
 from landline.ends import Address
 from landline.errors import HomeUnusable
-from landline.home import DeviceKey
 from landline.monitor import MonitorEvent
 from landline_protocol.invite import bracketed
 from landline_protocol.limits import HEARTBEAT_INTERVAL_MS, HEARTBEAT_TIMEOUT_MS, LINK_FRAME_MAX

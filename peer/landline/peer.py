@@ -1,8 +1,8 @@
 """A peer: one home directory, one device key, one broker.
 
 The front door of the public API: register, log in, ask who is there, wait for
-calls, call. Each of these is a few requests and a hand-over; the work is done
-in the modules that it names.
+calls, call, send. Each of these is a few requests and a hand-over; the work is
+done in the modules that it names, and what needs no network in ``archive``.
 """
 
 import os
@@ -10,20 +10,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 from traceback import clear_frames
 from types import TracebackType
 from typing import Self
 
 import zmq
 
+from landline.archive import Archive
 from landline.calling import Caller
 from landline.checks import checked_name, checked_password
 from landline.client import BrokerClient
 from landline.conversation import Conversation
 from landline.courier import Courier
+from landline.device import device_key
 from landline.ends import Engagements
 from landline.errors import (
     BrokerUnreachable,
@@ -36,11 +36,11 @@ from landline.errors import (
 )
 from landline.events import Progress
 from landline.gate import Gate
-from landline.home import Home, Remembered
-from landline.journal import Journal, Pending, Record
+from landline.home import Remembered
+from landline.journal import Journal
 from landline.waiting import Waiting
 from landline_protocol.conversation import UnfitText, check_text
-from landline_protocol.invite import InvalidInvite, Invite
+from landline_protocol.invite import Invite
 from landline_protocol.limits import REDIAL_S
 from landline_protocol.messages import (
     Account,
@@ -74,7 +74,7 @@ def _silent(_: object) -> None:
     """Tell nobody."""
 
 
-class Peer:
+class Peer(Archive):
     """This device, as the user of ``home`` at one broker.
 
     ``home`` is a directory (default: the platform's place for user data);
@@ -98,32 +98,14 @@ class Peer:
         redial_s: float = REDIAL_S,
         keep_history: bool = True,
     ) -> None:
-        self.home = Home(None if home is None else Path(home))
-        self._broker = _invite(broker)
+        super().__init__(home, broker, keep_history=keep_history)
         self._notice = notice
         self._redial_s = redial_s
-        self._keep_history = keep_history
         self._engagements = Engagements()
         self._resources = ExitStack()
         self._locked = False
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._resources.callback(self._context.term)
-
-    @property
-    def broker(self) -> Invite:
-        """The broker of this peer.
-
-        Raises:
-            InvalidInput: none was given, and none is remembered.
-        """
-        if self._broker is None:
-            self._broker = _invite(self.home.remembered.broker)
-        if self._broker is None:
-            raise InvalidInput(
-                "no broker is known yet; give --broker INVITE, the line that"
-                " 'landline-broker serve' prints"
-            )
-        return self._broker
 
     def close(self) -> None:
         """End everything of this peer. May be called again."""
@@ -198,7 +180,7 @@ class Peer:
         with self._client() as client:
             account = _logged_in(client)
             ring_s = client.hello().policy.ring
-        key = self.home.device_key()
+        key = device_key(self.home)
         journal = self._journal_of(account.name)
         with closing(journal()) as opened:
             opened.sweep()
@@ -260,12 +242,6 @@ class Peer:
                 journal.post(name, lump)
         return self._deliver(me, name, why)
 
-    def outbox(self, name: str | None = None) -> Iterator[Pending]:
-        """Yield what waits to be delivered, to one user or to all, oldest first."""
-        name = None if name is None else checked_name(name)
-        with closing(self._journal_of(self._me())()) as journal:
-            yield from journal.pending(name)
-
     def flush(self, name: str | None = None) -> list[Sending]:
         """Try to deliver what waits, to one user or to all, and return what came of it."""
         me = self._me()
@@ -274,45 +250,6 @@ class Peer:
         if name is not None:
             names = [each for each in names if each == checked_name(name)]
         return [self._deliver(me, each, "") for each in names]
-
-    def block(self, name: str) -> None:
-        """Refuse a user's calls and deliveries from now on."""
-        with closing(self._journal_of(self._me())()) as journal:
-            journal.block(checked_name(name))
-
-    def unblock(self, name: str) -> bool:
-        """Let a user in again; return whether they were blocked."""
-        with closing(self._journal_of(self._me())()) as journal:
-            return journal.unblock(checked_name(name))
-
-    def blocked(self) -> list[str]:
-        """Return who is blocked, by name."""
-        with closing(self._journal_of(self._me())()) as journal:
-            return journal.blocked()
-
-    def history(
-        self, name: str | None = None, *, search: str | None = None, since: datetime | None = None
-    ) -> Iterator[Record]:
-        """Yield what was said, with one user or with all, oldest first.
-
-        Every word of ``search`` must occur; the last one may end in ``*``.
-        Needs no broker; it speaks of the user who last logged in here.
-
-        Raises:
-            NotLoggedIn: nobody has logged in here yet.
-        """
-        name = None if name is None else checked_name(name)
-        with closing(self._journal_of(self._me())()) as journal:
-            yield from journal.history(name, search=search, since_ms=_ms(since))
-
-    def forget(self, name: str | None = None, *, before: datetime | None = None) -> int:
-        """Delete what was delivered and received, and return how many messages that were.
-
-        What is not delivered yet stays.
-        """
-        name = None if name is None else checked_name(name)
-        with closing(self._journal_of(self._me())()) as journal:
-            return journal.forget(name, _ms(before))
 
     def __enter__(self) -> Self:
         return self
@@ -336,7 +273,7 @@ class Peer:
     @contextmanager
     def _client(self) -> Iterator[BrokerClient]:
         """Hold a connection to the broker, which has said hello."""
-        with closing(BrokerClient(self._context, self.broker, self.home.device_key())) as client:
+        with closing(BrokerClient(self._context, self.broker, device_key(self.home))) as client:
             client.hello()
             remembered = self.home.remembered
             if remembered.broker != str(self.broker):
@@ -344,18 +281,7 @@ class Peer:
             yield client
 
     def _new_client(self) -> BrokerClient:
-        return BrokerClient(self._context, self.broker, self.home.device_key())
-
-    def _me(self) -> str:
-        """Return who last logged in here."""
-        me = self.home.remembered.name
-        if me is None:
-            raise NotLoggedIn("nobody is logged in here; log in first: landline login NAME")
-        return me
-
-    def _journal_of(self, me: str) -> Callable[[], Journal]:
-        path = self.home.journal(me, self.broker)
-        return lambda: Journal(path, keep_history=self._keep_history)
+        return BrokerClient(self._context, self.broker, device_key(self.home))
 
     def _blocked_by(self, journal: Callable[[], Journal]) -> Callable[[str], bool]:
         def blocked(name: str) -> bool:
@@ -368,7 +294,7 @@ class Peer:
         return Caller(
             self._context,
             self.broker,
-            self.home.device_key(),
+            device_key(self.home),
             me,
             self._journal_of(me),
             self._engagements,
@@ -440,10 +366,6 @@ def _lumps(texts: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
     yield lump
 
 
-def _ms(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp() * 1000)
-
-
 def _all_users(client: BrokerClient) -> Iterator[Presence]:
     after = ""
     while True:
@@ -466,14 +388,3 @@ def _logged_in(client: BrokerClient) -> Account:
     if account is None:
         raise NotLoggedIn("log in first: landline login NAME")
     return account
-
-
-def _invite(broker: str | Invite | None) -> Invite | None:
-    if not isinstance(broker, str):
-        return broker
-    try:
-        return Invite.parse(broker)
-    except InvalidInvite as error:
-        raise InvalidInput(
-            f"this is no invite: {error}; copy the line that 'landline-broker serve' prints"
-        ) from None

@@ -14,6 +14,7 @@ from typing import NoReturn, cast
 import zmq
 
 from landline.deadline import Deadline
+from landline.device import DeviceKey
 from landline.ends import Dial, Engagements, Guest, Listen
 from landline.errors import (
     ConnectionLost,
@@ -29,7 +30,6 @@ from landline.errors import (
     Unavailable,
 )
 from landline.events import Connected, Event, Message, Reconnected, Reconnecting, SaidBye
-from landline.home import DeviceKey
 from landline.letters import (
     HANG_UP,
     PARTING,

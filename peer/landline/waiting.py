@@ -14,10 +14,10 @@ import zmq
 from landline.calling import resumable
 from landline.conversation import Conversation
 from landline.courier import Courier
+from landline.device import DeviceKey
 from landline.ends import Engagements, Knocker, Listen
 from landline.errors import InvalidInput, LandlineError, PortTaken, Unavailable
 from landline.gate import Gate
-from landline.home import DeviceKey
 from landline.journal import Journal
 from landline.letters import Answer, Bound, HangUp, Knocked, Opened, Over
 from landline.line import Line

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import zmq
 
+from landline.device import device_key
 from landline.errors import ConversationBroken, LandlineError, RecordsDiffer
 from landline.events import Message
 from landline_protocol.conversation import fresh_digest
@@ -419,7 +420,7 @@ def test_strangers_at_the_port_keep_nobody_out(
         client.connect(f"tcp://127.0.0.1:{waiting.port}")
         claimed = type("Claim", (), {})()
         claimed.host, claimed.port = "", waiting.port
-        claimed.key = stage.peer("bob-reads").home.device_key().public
+        claimed.key = device_key(stage.peer("bob-reads").home).public
         for _ in range(3):
             mallory.dial(claimed, fresh_key())
         a_call_gets_through(stage, waiting, calls)

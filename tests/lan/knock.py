@@ -14,6 +14,7 @@ from zmq.utils import z85
 from zmq.utils.monitor import parse_monitor_message
 
 from landline import Peer
+from landline.device import device_key
 from landline.home import Home
 from landline_protocol.invite import bracketed
 
@@ -33,13 +34,13 @@ def knock(host: str, callee: str, knocker: str = "") -> str:
     with Peer(callee) as peer:
         account = peer.account()
     assert account is not None
-    server = Home(Path(callee)).device_key().public
+    server = device_key(Home(Path(callee))).public
     keys = _keys(Path(knocker)) if knocker else zmq.curve_keypair()
     return _outcome(f"tcp://{bracketed(host)}:{account.port}", server, keys)
 
 
 def _keys(home: Path) -> tuple[bytes, bytes]:
-    key = Home(home).device_key()
+    key = device_key(Home(home))
     return z85.encode(key.public), z85.encode(key.secret)
 
 

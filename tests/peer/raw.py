@@ -13,7 +13,7 @@ import zmq
 from zmq.utils import z85
 
 from landline.client import BrokerClient
-from landline.home import DeviceKey
+from landline.device import DeviceKey
 from landline_protocol.frames import (
     Accept,
     Batch,

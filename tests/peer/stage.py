@@ -15,6 +15,7 @@ import zmq
 
 from landline import Peer
 from landline.client import BrokerClient
+from landline.device import device_key
 from landline.errors import Engaged, LandlineError, Offline
 from landline_broker.address import Listen
 from landline_broker.server import Broker
@@ -178,7 +179,7 @@ class Stage:
     def lead_through(self, proxy: Proxy, waiting: Waiting) -> None:
         """Let the broker send the next caller of a waiting peer to a proxy before it."""
         proxy.target = ("127.0.0.1", waiting.port)
-        key = self.peers[waiting.account.name].home.device_key()
+        key = device_key(self.peers[waiting.account.name].home)
         with (
             zmq.Context() as context,
             closing(BrokerClient(context, self.invite, key)) as client,

@@ -10,6 +10,7 @@ import pytest
 import zmq
 
 from landline.client import BrokerClient
+from landline.device import device_key
 from landline.ends import Knocker
 from landline.errors import LandlineError
 from landline.gate import ADDRESSES_MOST, VETS_AT_ONCE, Gate, _Purse
@@ -22,7 +23,7 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from landline.home import DeviceKey
+    from landline.device import DeviceKey
     from landline.peer import Peer
     from tests.peer.stage import Stage
 
@@ -48,7 +49,7 @@ def ask_as(stage: Stage, peer: Peer, request: Leave | Logout) -> None:
     """Ask the broker for something with the key of a peer that waits."""
     with (
         zmq.Context() as context,
-        closing(BrokerClient(context, stage.invite, peer.home.device_key())) as client,
+        closing(BrokerClient(context, stage.invite, device_key(peer.home))) as client,
     ):
         client.ask(request, Done)
 

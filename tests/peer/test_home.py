@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from landline.device import device_key
 from landline.errors import HomeInUse, HomeUnusable
 from landline.home import Home, Remembered
 from landline_protocol.invite import Invite
@@ -33,35 +34,12 @@ def mode(path: Path) -> int:
 
 
 def test_the_home_and_its_files_are_the_owners_alone(home: Home) -> None:
-    home.device_key()
+    device_key(home)
     home.remember(Remembered("landline://x", "alice"))
     with home.locked():
         assert mode(home.path) == 0o700
         for file in home.path.iterdir():
             assert mode(file) == 0o600
-
-
-def test_modes_that_let_others_read_are_mended(home: Home) -> None:
-    key = home.device_key()
-    home.path.chmod(0o755)
-    (home.path / "device.key").chmod(0o644)
-    assert Home(home.path).device_key() == key
-    assert mode(home.path) == 0o700
-    assert mode(home.path / "device.key") == 0o600
-
-
-def test_the_device_key_is_made_once_and_its_secret_is_not_shown(home: Home) -> None:
-    key = home.device_key()
-    assert Home(home.path).device_key() == key
-    assert len(key.public) == len(key.secret) == 32
-    assert repr(key.secret) not in repr(key)
-
-
-@pytest.mark.parametrize("octets", [b"", b"short", b"x" * 33])
-def test_a_damaged_key_is_named(home: Home, octets: bytes) -> None:
-    (home.path / "device.key").write_bytes(octets)
-    with pytest.raises(HomeUnusable, match=r"device\.key is damaged; move it away"):
-        home.device_key()
 
 
 def test_what_is_remembered_comes_back(home: Home) -> None:
@@ -84,12 +62,6 @@ def test_a_file_in_place_of_the_home_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HomeUnusable, match=r"cannot use .*file"):
         Home(tmp_path / "file")
-
-
-def test_a_directory_in_place_of_the_key_is_named(home: Home) -> None:
-    (home.path / "device.key").mkdir()
-    with pytest.raises(HomeUnusable, match="cannot use"):
-        home.device_key()
 
 
 def test_a_home_of_an_unknown_user_is_named() -> None:
@@ -132,7 +104,7 @@ def test_a_disk_is_said_and_leaves_nothing_behind(disk: Path) -> None:
     fill(disk)
     before = sorted(home.path.iterdir())
     with pytest.raises(HomeUnusable, match=r"No space left.*make room"):
-        home.device_key()
+        device_key(home)
     with pytest.raises(HomeUnusable, match="make room"), home.locked():
         pass
     assert sorted(home.path.iterdir())[: len(before)] == before
@@ -141,7 +113,7 @@ def test_a_disk_is_said_and_leaves_nothing_behind(disk: Path) -> None:
 
 def test_a_read_only_disk_is_said(read_only_disk: Path) -> None:
     home = Home(read_only_disk / "home")
-    for attempt in (home.device_key, lambda: home.remember(Remembered("x"))):
+    for attempt in (lambda: device_key(home), lambda: home.remember(Remembered("x"))):
         with pytest.raises(HomeUnusable, match="Read-only file system"):
             attempt()
     with pytest.raises(HomeUnusable, match="Read-only"), home.locked():

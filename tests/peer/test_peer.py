@@ -122,27 +122,6 @@ def test_nobody_is_called_who_is_not_there(stage: Stage) -> None:
         stage.stranger("dave").wait()
 
 
-def test_the_history_needs_no_broker(stage: Stage) -> None:
-    waiting = stage.wait(stage.peer("bob"))
-    alice = stage.peer("alice")
-    talk, bob, *_ = stage.talk_again(alice, waiting, iter(waiting))
-    talk.send("one")
-    talk.bye()
-    bob.bye()
-    list(bob.events())
-    list(talk.events())
-    stage.stop_broker()
-    with Peer(stage.home("alice")) as reader:
-        assert [(r.text, r.mine, r.delivered) for r in reader.history("bob")] == [
-            ("one", True, True)
-        ]
-    with (
-        pytest.raises(NotLoggedIn),
-        Peer(stage.home("nobody"), "landline://x:1/?key=" + "A" * 43) as peer,
-    ):
-        list(peer.history("bob"))
-
-
 def test_the_broker_is_remembered(stage: Stage) -> None:
     stage.peer("alice").close()
     with Peer(stage.home("alice")) as again:

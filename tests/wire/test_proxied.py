@@ -16,6 +16,7 @@ import zmq
 
 from landline import Peer
 from landline.client import BrokerClient
+from landline.device import device_key
 from landline_protocol.invite import Invite
 from landline_protocol.messages import Leased, Wait
 from tests.support.proxy import Proxy, Way
@@ -100,7 +101,7 @@ def test_the_same_words_on_a_plain_pair_are_found(peer_line: Proxy) -> None:
 def publish(peer: Peer, port: int) -> None:
     """Tell the broker that callers find this peer at `port`, as if it listened there."""
     with zmq.Context() as context:
-        client = BrokerClient(context, peer.broker, peer.home.device_key())
+        client = BrokerClient(context, peer.broker, device_key(peer.home))
         with contextlib.closing(client):
             assert client.ask(Wait(port), Leased).port == port
 

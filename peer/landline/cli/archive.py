@@ -18,12 +18,12 @@ from landline.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from landline.archive import Archive
     from landline.journal import Record
-    from landline.peer import Peer
 
 
 def export(
-    peer: "Peer", records: "Iterable[Record]", path: Path, output: Output, *, force: bool
+    held: "Archive", records: "Iterable[Record]", path: Path, output: Output, *, force: bool
 ) -> None:
     """Write messages to a file of its own, one JSON object a line.
 
@@ -33,7 +33,7 @@ def export(
         InvalidInput: there is such a file, and ``force`` is not set.
         LandlineError: it cannot be written.
     """
-    me = peer.home.remembered.name or ""
+    me = held.home.remembered.name or ""
     count = 0
     with _explained(path), _written(path, force=force) as file:
         for record in records:
@@ -48,7 +48,7 @@ def export(
 
 
 def delete(
-    peer: "Peer", name: str | None, before: datetime | None, output: Output, *, sure: bool
+    held: "Archive", name: str | None, before: datetime | None, output: Output, *, sure: bool
 ) -> None:
     """Delete messages for good, once the user is sure.
 
@@ -58,7 +58,7 @@ def delete(
     if not sure and not _confirmed(name, before, output):
         output.notice("nothing was deleted")
         return
-    count = peer.forget(name, before=before)
+    count = held.forget(name, before=before)
     line = f"{counted(count, 'message')} deleted; what is not delivered yet is kept"
     output.tell("deleted", line, count=count)
 

@@ -7,27 +7,27 @@ import click
 from landline.visible import visible
 
 if TYPE_CHECKING:
+    from landline.archive import Archive
     from landline.cli.output import Output
-    from landline.peer import Peer
 
 
-def block(peer: "Peer", name: str, output: "Output") -> None:
+def block(held: "Archive", name: str, output: "Output") -> None:
     """Refuse a user's calls and deliveries from now on."""
-    peer.block(name)
+    held.block(name)
     line = f"{visible(name)} is blocked: their calls and deliveries are refused"
     output.tell("blocked", line, name=name)
 
 
-def unblock(peer: "Peer", name: str, output: "Output") -> None:
+def unblock(held: "Archive", name: str, output: "Output") -> None:
     """Let a user's calls and deliveries in again."""
-    was = peer.unblock(name)
+    was = held.unblock(name)
     line = "is no longer blocked" if was else "was not blocked"
     output.tell("unblocked", f"{visible(name)} {line}", name=name)
 
 
-def listing(peer: "Peer", output: "Output") -> None:
+def listing(held: "Archive", output: "Output") -> None:
     """Print who is blocked."""
-    names = peer.blocked()
+    names = held.blocked()
     for name in names:
         if output.json:
             output.put({"name": name})

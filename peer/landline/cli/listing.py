@@ -12,6 +12,7 @@ from landline.visible import visible
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from landline.archive import Archive
     from landline.journal import Record
     from landline.peer import Peer
 
@@ -36,7 +37,7 @@ def roll(peer: "Peer", name: str | None, output: Output) -> None:
 
 
 def history(
-    peer: "Peer",
+    held: "Archive",
     name: str | None,
     output: Output,
     *,
@@ -45,8 +46,8 @@ def history(
     paged: bool = True,
 ) -> None:
     """Print what was said to and by a user, or everybody, oldest first."""
-    me = peer.home.remembered.name or ""
-    records = peer.history(name, search=search, since=since)
+    me = held.home.remembered.name or ""
+    records = held.history(name, search=search, since=since)
     if output.json:
         for record in records:
             output.put(entry(me, record))

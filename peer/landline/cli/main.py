@@ -321,12 +321,12 @@ def kept(settings: Settings, name: str | None, flush: bool, no_pager: bool) -> N
     from landline.cli import outbox
 
     output = Output(json=settings.json)
+    name = name and checked_name(name)
+    if not flush:
+        outbox.show(settings.archive(), name, output, paged=not no_pager)
+        return
     with settings.peer(output) as peer:
-        name = name and checked_name(name)
-        if flush:
-            outbox.flush(peer, name, output)
-        else:
-            outbox.show(peer, name, output, paged=not no_pager)
+        outbox.flush(peer, name, output)
 
 
 def _belong(to: str, given: object, **options: object) -> None:
@@ -393,16 +393,16 @@ def history(
     if delete and (search or since or export):
         raise click.UsageError("--delete goes with --before and --yes only")
     output = Output(json=settings.json)
-    with settings.peer(output) as peer:
-        name = name and checked_name(name)
-        if delete:
-            archive.delete(peer, name, before, output, sure=yes)
-        elif export:
-            records = peer.history(name, search=search, since=since)
-            archive.export(peer, records, export, output, force=force)
-        else:
-            paged = not no_pager
-            listing.history(peer, name, output, search=search, since=since, paged=paged)
+    held = settings.archive()
+    name = name and checked_name(name)
+    if delete:
+        archive.delete(held, name, before, output, sure=yes)
+    elif export:
+        records = held.history(name, search=search, since=since)
+        archive.export(held, records, export, output, force=force)
+    else:
+        paged = not no_pager
+        listing.history(held, name, output, search=search, since=since, paged=paged)
 
 
 @landline.command(
@@ -425,11 +425,11 @@ def block(settings: Settings, name: str | None) -> None:
     from landline.cli import blocking
 
     output = Output(json=settings.json)
-    with settings.peer(output) as peer:
-        if name is None:
-            blocking.listing(peer, output)
-        else:
-            blocking.block(peer, checked_name(name), output)
+    held = settings.archive()
+    if name is None:
+        blocking.listing(held, output)
+    else:
+        blocking.block(held, checked_name(name), output)
 
 
 @landline.command(
@@ -446,8 +446,7 @@ def unblock(settings: Settings, name: str) -> None:
     from landline.cli import blocking
 
     output = Output(json=settings.json)
-    with settings.peer(output) as peer:
-        blocking.unblock(peer, checked_name(name), output)
+    blocking.unblock(settings.archive(), checked_name(name), output)
 
 
 @landline.command(

@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
+    from landline.archive import Archive
     from landline.cli.output import Output
     from landline.peer import Peer
 
@@ -64,6 +65,12 @@ class Settings:
         """How many seconds to redial; ``None`` if nobody has said."""
         redial: float | None = self._value("redial")
         return redial
+
+    def archive(self) -> "Archive":
+        """Return what this home holds, for a command that needs no network."""
+        from landline.archive import Archive
+
+        return Archive(self.home, self.broker)
 
     def peer(self, output: "Output") -> "Peer":
         """Return the peer of this home; its notices go to ``output``."""

@@ -16,6 +16,7 @@ from landline.errors import InvalidInput
 from landline.visible import visible
 
 if TYPE_CHECKING:
+    from landline.archive import Archive
     from landline.journal import Pending
     from landline.peer import Peer, Sending
 
@@ -42,9 +43,9 @@ def send(peer: "Peer", name: str, text: str, output: Output) -> None:
             )
 
 
-def show(peer: "Peer", name: str | None, output: Output, *, paged: bool) -> None:
+def show(held: "Archive", name: str | None, output: Output, *, paged: bool) -> None:
     """Print what waits to be delivered, oldest first."""
-    pending = peer.outbox(name)
+    pending = held.outbox(name)
     if output.json:
         for each in pending:
             output.put({"to": each.other, "text": each.text, "at": iso(each.at_ms)})
