@@ -8,7 +8,7 @@ thread at a time.
 import os
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import zmq
 
@@ -78,7 +78,7 @@ class Caller:
             # No call is made that could not be kept.
             journal = self._journal()
             stack.callback(journal.close)
-            claimed = client.ask(Call(name), Claimed)
+            claimed = _claim(client, name)
             ring_s = client.hello().policy.ring
             client.close()
             host = claimed.host or self._invite.host
@@ -191,6 +191,20 @@ class Caller:
         except BaseException:
             line.stop()
             raise
+
+
+def _claim(client: BrokerClient, name: str) -> Claimed:
+    """Claim an endpoint where a user waits, or find the one that this device engages.
+
+    A program that was killed when its call had just been taken has left the callee
+    engaged, and no trace here: the callee lets the device in, and the call begins anew.
+    """
+    try:
+        return client.ask(Call(name), Claimed)
+    except Engaged:
+        with suppress(Unavailable, NotAdmitted):
+            return client.ask(Call(name, resume=True), Claimed)
+        raise
 
 
 def resumable(journal: Journal, name: str | None = None) -> list[KeptConversation]:

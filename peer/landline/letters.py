@@ -27,6 +27,9 @@ READY = struct.Struct(">xIBQQ")
 and another link may greet: the window, what is at ``Stake``, how many items
 from here are confirmed, and how many any link may have carried. A frame never
 begins with its first octet."""
+STALE = b"\0\0"
+"""What the sender tells the receiver when what was sent has not been acknowledged
+for too long: the link is to be replaced."""
 PARTING = b"\0"
 """What the sender tells the receiver when during an outage this side has said
 its bye, too, and nothing else is at stake."""

@@ -15,7 +15,7 @@ from landline.device import DeviceKey
 from landline.ends import Address, Dial, Knocker, Listen
 from landline.monitor import MonitorEvent
 from landline.pair import Pair, addresses
-from landline_protocol.errors import FailCode, RemoteProtocolError
+from landline_protocol.errors import RemoteProtocolError
 from landline_protocol.frames import ControlFrame, Frame, Kind
 from landline_protocol.link import Link as Machine
 from landline_protocol.link import LinkState
@@ -44,6 +44,14 @@ class Overtaken(Exception):
 
     A listening PAIR whose connection breaks takes the next one by itself, and
     goes on with it until its owner hears of that.
+    """
+
+
+class Garbled(Exception):
+    """What has come was changed on the way: this link is good for nothing any more.
+
+    That a frame has more parts is the one thing that ZMTP says outside of the
+    encryption and libzmq believes.
     """
 
 
@@ -111,6 +119,7 @@ class Link:
 
         Raises:
             RemoteProtocolError: it may not come now, or is malformed.
+            Garbled: it has several parts.
             Overtaken: it is for another link of the conversation.
         """
         try:
@@ -118,7 +127,7 @@ class Link:
         except zmq.Again:
             return None
         if part.more:
-            raise RemoteProtocolError(FailCode.MALFORMED, "a frame has one part")
+            raise Garbled
         if not self._greeted:
             self._note_knocker(part)
         octets = part.bytes

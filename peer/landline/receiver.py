@@ -34,6 +34,7 @@ from landline.letters import (
     HANG_UP,
     PARTING,
     READY,
+    STALE,
     Acked,
     Answer,
     Arrived,
@@ -54,7 +55,7 @@ from landline.letters import (
     Settled,
     Stake,
 )
-from landline.link import Happening, Link, Overtaken
+from landline.link import Garbled, Happening, Link, Overtaken
 from landline.pair import GOODBYE_MS
 from landline.redial import Redial
 from landline.visible import visible
@@ -106,7 +107,7 @@ class LinkLost(Exception):
 
 
 class _CutOff(Offline):
-    """The link of a call broke before the call was accepted."""
+    """The link of a call broke, or was of no use, before the call was accepted."""
 
 
 class Receiver(threading.Thread):
@@ -277,7 +278,7 @@ class Receiver(threading.Thread):
         while (octets := self._control.recv()) != HANG_UP:
             # Frames for the link that is dead come before it, and what was said of
             # the outage before that link.
-            if octets[0] == 0 and octets != PARTING:
+            if octets[0] == 0 and octets not in (PARTING, STALE):
                 self._window, stake, *self._said = READY.unpack(octets)
                 return Stake(stake)
         raise LineOver(None)
@@ -311,9 +312,8 @@ class Receiver(threading.Thread):
                 if frame is None:
                     return
                 self._take_frame(frame)
-            except Overtaken:
-                self._link.socket.linger = 0
-                raise LinkLost(ConnectionLost("the connection was lost")) from None
+            except (Garbled, Overtaken):
+                raise self._dropped() from None
             except RemoteProtocolError as error:
                 self._fail(error)
             if self._ack is None:
@@ -516,6 +516,9 @@ class Receiver(threading.Thread):
         octets = self._control.recv(zmq.NOBLOCK)
         if octets == HANG_UP:
             self._leave()
+        elif octets == STALE:
+            if not self._leaving:
+                raise self._dropped()
         elif octets == PARTING:
             self._redial.lower(Stake.BYE)
             if isinstance(self._end, Listen) and self._link.state is LinkState.START:
@@ -578,6 +581,7 @@ class Receiver(threading.Thread):
                 self._notices.put(Connected(self._link.here, self._link.there))
             parties, resume = self._known.parties, self._known.inbound.heard + 1
             self._link.send(self._end.hello(parties, resume, self._window))
+            self._deadline = Deadline(self._redial.patience.remaining(REDIAL_DIAL_S))
         elif self._link.state is LinkState.START:
             self._deadline = Deadline(self._end.hello_s)
         elif self._link.state is LinkState.OPEN:
@@ -585,12 +589,16 @@ class Receiver(threading.Thread):
             self._lost()
 
     def _lost(self) -> None:
-        self._link.socket.linger = 0
         while self._link.socket.poll(0):
             self._take_wire()
+        raise self._dropped()
+
+    def _dropped(self) -> LinkLost:
+        """Let this link go, and return why there has to be another."""
+        self._link.socket.linger = 0
         if self._begun:
-            raise LinkLost(ConnectionLost("the connection was lost"))
-        raise LinkLost(_CutOff(f"the call with {self._whom} ended: the connection was lost"))
+            return LinkLost(ConnectionLost("the connection was lost"))
+        return LinkLost(_CutOff(f"the call with {self._whom} ended: the connection was lost"))
 
     # -- why it ends ---------------------------------------------------------
 
@@ -599,6 +607,9 @@ class Receiver(threading.Thread):
             raise LineOver(None)
         if self._begun:
             raise LinkLost(ConnectionLost("the connection was lost and did not come back"))
+        if self._link.state is LinkState.GREETING and not self._redial.patience.expired:
+            # Who has taken it in has said so at once: the hello, or the welcome, is lost.
+            raise self._dropped()
         if self._link.state is not LinkState.RINGING:
             raise LineOver(self._unreachable())
         if isinstance(self._end, Listen):

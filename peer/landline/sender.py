@@ -15,6 +15,7 @@ from queue import Empty
 
 import zmq
 
+from landline.deadline import Deadline
 from landline.ends import Engagements
 from landline.errors import (
     ConnectionLost,
@@ -29,6 +30,7 @@ from landline.letters import (
     HANG_UP,
     PARTING,
     READY,
+    STALE,
     Acked,
     Answer,
     Asked,
@@ -56,7 +58,7 @@ from landline.syncer import Syncer
 from landline_protocol.conversation import Outbound, OutboundState, Receipts
 from landline_protocol.errors import FailCode, RemoteProtocolError
 from landline_protocol.frames import Accept, Ask, Bye, Chunk, End, Fail, Stored, Text, encode
-from landline_protocol.limits import ASKS_MAX, CHUNK_MAX, WINDOW
+from landline_protocol.limits import ACK_S, ASKS_MAX, CHUNK_MAX, WINDOW
 from landline_protocol.link import Role
 
 SETTLE_S = 0.05
@@ -127,6 +129,7 @@ class Sender(threading.Thread):
         self._unsynced: deque[tuple[int, int]] = deque()
         self._ack_due = False
         self._end_said = False
+        self._overdue: Deadline | None = None
         self._settled = 0
         self._busy = False
         self._error: LandlineError | None = None
@@ -175,12 +178,17 @@ class Sender(threading.Thread):
             if self._carrying:
                 letters = [self._mailbox.get_nowait()]
             else:
-                letters = [self._mailbox.get(timeout=SETTLE_S if self._busy else None)]
+                letters = [self._mailbox.get(timeout=self._patience_s())]
         except Empty:
             return []
         while len(letters) < _LETTERS_A_TURN and not self._mailbox.empty():
             letters.append(self._mailbox.get())
         return letters
+
+    def _patience_s(self) -> float | None:
+        if self._busy:
+            return SETTLE_S
+        return None if self._overdue is None else self._overdue.remaining()
 
     def _turn(self, letters: list[Letter]) -> None:
         for letter in letters:
@@ -194,6 +202,7 @@ class Sender(threading.Thread):
         try:
             self._say()
             self._acknowledge()
+            self._watch()
             if not letters and not self._carrying:
                 self._settle()
         except Exception as error:  # noqa: BLE001 - as above
@@ -278,6 +287,16 @@ class Sender(threading.Thread):
         if self._parted and not self._unsynced and not self._end_said:
             self._end_said = True
             self._hand_over(encode(End()))
+
+    def _watch(self) -> None:
+        """Let go of a link on which nothing of what was sent is acknowledged in time."""
+        if not self._outbound.under_way:
+            self._overdue = None
+        elif self._overdue is None:
+            self._overdue = Deadline(ACK_S)
+        elif self._overdue.expired:
+            self._overdue = None
+            self._hand_over(STALE)
 
     def _store(self, chunks: list[Chunk], heard: list[Chunk], *, durable: bool) -> None:
         assert self._id is not None
@@ -415,6 +434,7 @@ class Sender(threading.Thread):
         if not newly:
             return
         self._busy = True
+        self._overdue = None
         texts = min(self._outbound.confirmed, self._outbound.texts)
         if texts > self._delivered:
             self._delivered = texts

@@ -148,6 +148,11 @@ class Outbound:
         """How many octets this link, or the next one, has still to carry."""
         return self._said_octets - self._sent_octets
 
+    @property
+    def under_way(self) -> bool:
+        """Whether the open link has carried items that are not confirmed yet."""
+        return self._link is _OutboundLink.OPEN and self._sent_here > self.confirmed
+
     def restore(self, chunks: Iterable[Chunk], confirmed: int) -> None:
         """Take up what was said before this program was started.
 

@@ -53,6 +53,7 @@ REDIAL_DIAL_S: Final = 3.0
 REDIAL_FIRST_MS: Final = 50
 REDIAL_LONGEST_MS: Final = 5_000
 FAREWELL_S: Final = 5.0
+ACK_S: Final = 15.0
 LEASE_S: Final = 60.0
 CLAIM_S: Final = 15.0
 SESSION_S: Final = 30 * 24 * 3600.0

@@ -60,7 +60,7 @@ class Wire:
         socket.linger = 0
         socket.reconnect_ivl = 3_600_000
         socket.rcvtimeo = socket.sndtimeo = DEADLINE_MS
-        self.monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED | _REFUSED)
+        self.monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED | _REFUSED | _NOBODY)
 
     def send(self, *parts: bytes | ControlFrame) -> None:
         self.socket.send_multipart([p if isinstance(p, bytes) else encode(p) for p in parts])
@@ -73,6 +73,13 @@ class Wire:
         while not isinstance(frame := self.receive(), kind):
             pass
         return frame
+
+    def answered(self) -> bool:
+        """Whether something comes before the connection ends, or is none."""
+        poller = zmq.Poller()
+        for socket in (self.socket, self.monitor):
+            poller.register(socket, zmq.POLLIN)
+        return self.socket in dict(poller.poll(DEADLINE_MS))
 
     def gone(self) -> bool:
         """Whether the connection ends in time."""
@@ -191,6 +198,8 @@ def welcome(hello: Hello, **changed: Any) -> Welcome:
 
 __all__ = ["Accept", "Batch", "Raw", "Wire", "batch", "fresh_key", "welcome"]
 
+# One that connects and finds nobody sets out to try again.
+_NOBODY = zmq.EVENT_CONNECT_RETRIED
 _REFUSED = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL

@@ -272,6 +272,27 @@ def test_whoever_is_blocked_is_refused(stage: Stage) -> None:
 # -- programs that die ---------------------------------------------------------
 
 
+def test_a_caller_that_was_killed_before_it_knew_of_the_answer_calls_anew(stage: Stage) -> None:
+    """The callee is engaged with it, and it does not know."""
+    calls = iter(stage.wait(stage.peer("bob")))
+    killed = Raw(stage, "alice")
+    wire = killed.call("bob")
+    forsaken = next(calls).accept()
+    wire.expect(Accept)
+    wire.close()
+    next_of(forsaken, Reconnecting)
+    home = stage.home("alice")
+    home.mkdir()
+    (home / "device.key").write_bytes(killed.key.secret)
+    calling = stage.call(stage.peer("alice"), "bob", once=True)
+    assert "begun another conversation" in str(broken(forsaken))
+    bob = next(calls).accept()
+    alice = calling.result(DEADLINE_S)
+    alice.send("here again")
+    assert next_of(bob, Message).text == "here again"
+    bob.hang_up()
+
+
 def test_a_caller_that_is_killed_takes_the_conversation_up_again(
     stage: Stage, children: Children
 ) -> None:

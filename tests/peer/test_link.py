@@ -10,9 +10,8 @@ import zmq
 
 from landline.ends import Address, Dial, Guest
 from landline.letters import Parties
-from landline.link import Happening, Link
+from landline.link import Garbled, Happening, Link
 from landline_protocol.conversation import Inbound
-from landline_protocol.errors import RemoteProtocolError
 from landline_protocol.frames import Hello, decode, encode
 from landline_protocol.limits import WINDOW
 from landline_protocol.link import LinkState, Role
@@ -94,7 +93,7 @@ def test_frames_go_there_and_back_until_the_other_goes(
     assert next_happening(link) is Happening.LOST
 
 
-def test_a_frame_of_two_parts_is_a_breach(
+def test_what_has_two_parts_is_no_frame_of_this_link(
     context: zmq.Context[zmq.Socket[bytes]], sockets: ExitStack, callee: Wire
 ) -> None:
     link, end = connected(context, sockets, callee)
@@ -102,7 +101,7 @@ def test_a_frame_of_two_parts_is_a_breach(
     link.send(decode(octets))  # type: ignore[arg-type]  # it is a hello
     callee.send(octets, octets)
     assert link.socket.poll(5_000)
-    with pytest.raises(RemoteProtocolError, match="one part"):
+    with pytest.raises(Garbled):
         link.receive()
 
 

@@ -25,7 +25,7 @@ from landline_protocol.frames import (
     Welcome,
     encode_item,
 )
-from landline_protocol.limits import WINDOW
+from landline_protocol.limits import ACK_S, WINDOW
 from landline_protocol.link import Role
 from tests.peer.raw import Raw, Wire, batch, welcome
 from tests.peer.stage import DEADLINE_S, broken, events, next_of
@@ -67,7 +67,7 @@ class Called(NamedTuple):
         def dial() -> Wire | None:
             wire = self.mallory.dial(self.claimed)
             wire.send(hello)
-            if wire.socket.poll(500):
+            if wire.answered():
                 return wire
             wire.close()
             return None
@@ -122,6 +122,33 @@ def test_the_others_word_that_the_records_differ_is_told(called: Called) -> None
 
 
 # -- resuming ---------------------------------------------------------------------
+
+
+def test_what_was_changed_on_the_way_costs_no_more_than_the_link(called: Called) -> None:
+    """That a message has more parts is not encrypted."""
+    called.wire.send(End(), End())
+    next_of(called.bob, Reconnecting)
+    wire = called.again(resume=1)
+    assert wire.expect(Welcome).resume == 1
+    wire.expect(Accept)
+    next_of(called.bob, Reconnected)
+    wire.send(batch(1, ONE))
+    assert next_of(called.bob, Message).text == "one"
+
+
+@pytest.mark.slow
+def test_what_is_not_acknowledged_in_time_is_said_again_on_another_link(called: Called) -> None:
+    called.bob.send("one")
+    assert called.wire.expect(Batch).first == 1
+    event = called.bob.next_event(2 * ACK_S)
+    assert isinstance(event, Reconnecting)
+    wire = called.again(resume=1)
+    wire.expect(Welcome)
+    wire.expect(Accept)
+    assert [item.text for item in wire.expect(Batch).items] == ["one"]
+    wire.send(Ack(1, WINDOW))
+    next_of(called.bob, Reconnected)
+    assert next_of(called.bob, Delivered).upto == 1
 
 
 def test_who_knocks_again_is_believed_that_the_link_before_is_dead(called: Called) -> None:

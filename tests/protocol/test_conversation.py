@@ -324,6 +324,23 @@ def test_what_is_said_between_links_waits_for_the_next() -> None:
     assert firsts(out.batches()) == [3, 4]
 
 
+def test_what_a_link_has_carried_is_under_way_until_it_is_confirmed() -> None:
+    out = Outbound(ID, Role.CALLER)
+    say(out, "one", "two")
+    steps: list[tuple[Callable[[], object], bool]] = [
+        (lambda: out.resume(1, WINDOW_MIN), False),
+        (out.batches, True),
+        (lambda: out.confirm(Ack(1, WINDOW_MIN)), True),
+        (out.suspend, False),
+        (lambda: out.resume(2, WINDOW_MIN), False),
+        (out.batches, True),
+        (lambda: out.confirm(Ack(2, WINDOW_MIN)), False),
+    ]
+    for step, under_way in steps:
+        step()
+        assert out.under_way is under_way
+
+
 def test_what_is_sent_again_is_what_was_sent() -> None:
     out = spoken("one", "two")
     say(out, "three")

@@ -54,3 +54,7 @@ def test_a_conversation_is_redialled_often_before_it_is_given_up() -> None:
     assert limits.REDIAL_LONGEST_MS / 1000 <= limits.FAREWELL_S < limits.REDIAL_S
     assert limits.REDIAL_DIAL_S < limits.FAREWELL_S
     assert limits.REDIAL_DIAL_S < limits.DIAL_S
+
+
+def test_a_link_is_not_given_up_before_its_heartbeat_is_missed() -> None:
+    assert limits.HEARTBEAT_TIMEOUT_MS / 1000 < limits.ACK_S < limits.REDIAL_S
