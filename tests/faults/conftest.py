@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SHORT_LEASE = Path(__file__).parents[1] / "lan" / "short_lease.py"
-LEASE = "3"
+LEASE = "12"
+"""Longer than a caller dials, and short for whoever waits for a renewal."""
 
 
 @pytest.fixture

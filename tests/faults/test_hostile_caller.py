@@ -67,12 +67,24 @@ def not_welcomed(stage: Stage, calls: Iterator[IncomingCall]) -> Any:
     return stage.spawn(lambda: next(calls))
 
 
+def test_a_first_message_of_two_parts_ends_the_link(
+    stage: Stage, waiting: Waiting, calls: Iterator[IncomingCall]
+) -> None:
+    mallory = Raw(stage, "mallory")
+    waits = not_welcomed(stage, calls)
+    wire = mallory.dial(mallory.claim("bob"))
+    wire.send(b"\x01", b"\x02")
+    assert wire.gone()
+    carol = stage.call(stage.peer("carol"), "bob")
+    waits.result(DEADLINE_S).accept().hang_up()
+    carol.result(DEADLINE_S)
+
+
 @pytest.mark.parametrize(
     ("first", "code"),
     [
         ([b"garbage"], "malformed"),
         ([b""], "malformed"),
-        ([b"\x01", b"\x02"], "malformed"),
         ([encode(Accept())], "unexpected"),
         ([batch(1, Text(1, "early"))], "unexpected"),
         ([encode(Ack(0, WINDOW))], "unexpected"),
