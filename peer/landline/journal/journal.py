@@ -75,12 +75,6 @@ class Journal:
         self._live.add(made)
         return made
 
-    def knows(self, uuid: bytes) -> bool:
-        """Return whether there has been a conversation of this id."""
-        with self._file.explained():
-            query = "SELECT 1 FROM conversations WHERE uuid = ?"
-            return self._db.execute(query, (uuid,)).fetchone() is not None
-
     def find(self, uuid: bytes) -> KeptConversation | None:
         """Return a conversation by its id."""
         with self._file.explained():
