@@ -16,12 +16,20 @@ from landline.home import Home
 from landline.journal import Journal, Pending, Record
 from landline_protocol.invite import InvalidInvite, Invite
 
+MANY_ITEMS = 20_000
+"""How many texts and byes are made searchable in no time."""
+
+
+def silent(_: object) -> None:
+    """Tell nobody."""
+
 
 class Archive:
     """What is kept in ``home`` for the user who last logged in there, at one broker.
 
     ``home`` is a directory (default: the platform's place for user data);
-    ``broker`` is an invite (default: the one that is remembered).
+    ``broker`` is an invite (default: the one that is remembered); ``notice``
+    takes lines that the user may want to read while waiting.
 
     Raises:
         InvalidInput: the invite is malformed.
@@ -33,10 +41,12 @@ class Archive:
         home: str | os.PathLike[str] | None = None,
         broker: str | Invite | None = None,
         *,
+        notice: Callable[[str], None] = silent,
         keep_history: bool = True,
     ) -> None:
         self.home = Home(None if home is None else Path(home))
         self._broker = _invite(broker)
+        self._notice = notice
         self._keep_history = keep_history
 
     @property
@@ -89,6 +99,8 @@ class Archive:
         """
         name = None if name is None else checked_name(name)
         with closing(self._journal_of(self._me())()) as journal:
+            if search and journal.unsearchable() > MANY_ITEMS:
+                self._notice("making new messages searchable, once; this takes a moment")
             yield from journal.history(name, search=search, since_ms=_ms(since))
 
     def forget(self, name: str | None = None, *, before: datetime | None = None) -> int:

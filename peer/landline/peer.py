@@ -17,7 +17,7 @@ from typing import Self
 
 import zmq
 
-from landline.archive import Archive
+from landline.archive import Archive, silent
 from landline.calling import Caller
 from landline.checks import checked_name, checked_password
 from landline.client import BrokerClient
@@ -70,10 +70,6 @@ class Sending:
     why: str
 
 
-def _silent(_: object) -> None:
-    """Tell nobody."""
-
-
 class Peer(Archive):
     """This device, as the user of ``home`` at one broker.
 
@@ -94,12 +90,11 @@ class Peer(Archive):
         home: str | os.PathLike[str] | None = None,
         broker: str | Invite | None = None,
         *,
-        notice: Callable[[str], None] = _silent,
+        notice: Callable[[str], None] = silent,
         redial_s: float = REDIAL_S,
         keep_history: bool = True,
     ) -> None:
-        super().__init__(home, broker, keep_history=keep_history)
-        self._notice = notice
+        super().__init__(home, broker, notice=notice, keep_history=keep_history)
         self._redial_s = redial_s
         self._engagements = Engagements()
         self._resources = ExitStack()
@@ -200,7 +195,7 @@ class Peer(Archive):
             port,
         )
 
-    def call(self, name: str, progress: Callable[[Progress], None] = _silent) -> Conversation:
+    def call(self, name: str, progress: Callable[[Progress], None] = silent) -> Conversation:
         """Call a waiting user, and return when the call is accepted.
 
         ``progress`` is told what happens on the way. What the outbox holds for

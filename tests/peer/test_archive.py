@@ -43,6 +43,18 @@ def test_the_history_and_the_outbox_need_no_broker(stage: Stage) -> None:
     assert [each.text for each in archive.history(search="two")] == ["two"]
 
 
+def test_a_search_that_takes_a_moment_says_so_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talked(stage)
+    monkeypatch.setattr("landline.archive.MANY_ITEMS", 0)
+    told: list[str] = []
+    archive = Archive(stage.home("alice"), notice=told.append)
+    for _ in range(2):
+        assert [each.text for each in archive.history(search="one")] == ["one"]
+    assert told == ["making new messages searchable, once; this takes a moment"]
+
+
 def test_who_is_blocked_is_kept_here(stage: Stage) -> None:
     stage.peer("alice")
     archive = Archive(stage.home("alice"))

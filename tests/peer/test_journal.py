@@ -115,6 +115,15 @@ def test_it_knows_which_conversations_there_were(journal: Journal) -> None:
     assert journal.find(ONE) is not None
 
 
+def test_what_no_search_would_find_yet_is_counted(journal: Journal) -> None:
+    assert journal.unsearchable() == 0
+    talk = begin(journal)
+    journal.store(talk, [chunk(1, "one", "two")], [chunk(1, "three")], durable=False, at_ms=5)
+    assert journal.unsearchable() == 3
+    assert [each.text for each in journal.history(search="two")] == ["two"]
+    assert journal.unsearchable() == 0
+
+
 def test_a_new_conversation_ends_the_others_with_that_user(journal: Journal) -> None:
     """Of two in progress with one user, no side would know which to resume."""
     begin(journal, ONE)

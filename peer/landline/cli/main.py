@@ -323,7 +323,7 @@ def kept(settings: Settings, name: str | None, flush: bool, no_pager: bool) -> N
     output = Output(json=settings.json)
     name = name and checked_name(name)
     if not flush:
-        outbox.show(settings.archive(), name, output, paged=not no_pager)
+        outbox.show(settings.archive(output), name, output, paged=not no_pager)
         return
     with settings.peer(output) as peer:
         outbox.flush(peer, name, output)
@@ -393,7 +393,7 @@ def history(
     if delete and (search or since or export):
         raise click.UsageError("--delete goes with --before and --yes only")
     output = Output(json=settings.json)
-    held = settings.archive()
+    held = settings.archive(output)
     name = name and checked_name(name)
     if delete:
         archive.delete(held, name, before, output, sure=yes)
@@ -425,7 +425,7 @@ def block(settings: Settings, name: str | None) -> None:
     from landline.cli import blocking
 
     output = Output(json=settings.json)
-    held = settings.archive()
+    held = settings.archive(output)
     if name is None:
         blocking.listing(held, output)
     else:
@@ -446,7 +446,7 @@ def unblock(settings: Settings, name: str) -> None:
     from landline.cli import blocking
 
     output = Output(json=settings.json)
-    blocking.unblock(settings.archive(), checked_name(name), output)
+    blocking.unblock(settings.archive(output), checked_name(name), output)
 
 
 @landline.command(

@@ -66,11 +66,12 @@ class Settings:
         redial: float | None = self._value("redial")
         return redial
 
-    def archive(self) -> "Archive":
+    def archive(self, output: "Output") -> "Archive":
         """Return what this home holds, for a command that needs no network."""
-        from landline.archive import Archive
+        from landline.archive import Archive, silent
 
-        return Archive(self.home, self.broker)
+        # With --json stdout has nothing but what was asked for.
+        return Archive(self.home, self.broker, notice=silent if output.json else output.notice)
 
     def peer(self, output: "Output") -> "Peer":
         """Return the peer of this home; its notices go to ``output``."""

@@ -241,6 +241,10 @@ class Journal:
         """Make about ``most`` texts searchable; return whether some are left."""
         return self._keep_history and past.index(self._file, most)
 
+    def unsearchable(self) -> int:
+        """Return how many texts and byes the next search makes searchable first."""
+        return past.unindexed(self._file)
+
     def forget(self, other: str | None = None, before_ms: int | None = None) -> int:
         """Take out what was delivered, and return how many texts that were.
 

@@ -100,6 +100,13 @@ def indexed(file: File) -> int:
     return int(file.db.execute("SELECT upto FROM indexed").fetchone()[0])
 
 
+def unindexed(file: File) -> int:
+    """Return how many items the index does not know yet."""
+    query = "SELECT TOTAL(count) FROM chunks WHERE id > (SELECT upto FROM indexed)"
+    with file.explained():
+        return int(file.db.execute(query).fetchone()[0])
+
+
 def _left(file: File, most: int) -> list[tuple[int, int, bytes, int]]:
     return file.db.execute(
         "SELECT id, first, octets, count FROM chunks WHERE id > (SELECT upto FROM indexed)"
