@@ -39,8 +39,15 @@ def command(name: str) -> str:
 
 
 def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return this process's environment with `home` for home and no setting of Landline's."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("LANDLINE_", "XDG_"))}
+    """Return this process's environment with `home` for home and no setting of Landline's.
+
+    Nor the size of the terminal that the tests are run from: a child has its own, or none.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LANDLINE_", "XDG_")) and name not in {"LINES", "COLUMNS"}
+    }
     return {**kept, "HOME": str(home), **(extra or {})}
 
 

@@ -74,6 +74,15 @@ def test_what_does_not_fit_goes_through_the_pager(listing: Listing) -> None:
     assert listing.shown(str(ROWS), pager="sed s/line/row/") == lines(ROWS, "row")
 
 
+def test_the_terminal_that_runs_the_tests_does_not_count(
+    listing: Listing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large it is, the screen is the child's own."""
+    monkeypatch.setenv("LINES", "50")
+    monkeypatch.setenv("COLUMNS", "200")
+    assert listing.shown(str(ROWS), pager="sed s/line/row/") == lines(ROWS, "row")
+
+
 def test_lines_that_wrap_need_more_rows(listing: Listing) -> None:
     """It is the rows of the screen that count."""
     script = LISTING.replace("line {n}", "{'x' * 150} {n}")
