@@ -282,24 +282,26 @@ object: {"event": "sent", "to", "delivered", "kept", "why"}; and unsent {line,
 say}, notice {say}, error {say, status}."""
 )
 @click.argument("name")
-@click.argument("text")
+@click.argument("text", nargs=-1, required=True)
 @no_history
 @common
 @click.pass_obj
-def send(settings: Settings, name: str, text: str) -> None:
+def send(settings: Settings, name: str, text: tuple[str, ...]) -> None:
     """Leave NAME a message, whether or not they are there.
 
     It is delivered at once to somebody who waits, without a ring. Otherwise it
     is kept on this device, and delivered when you two next meet: when one of
     you calls the other, or you send or flush again while they wait. TEXT - is
-    all lines of stdin.
+    all lines of stdin; several words are one message.
     """
     from landline.checks import checked_name
     from landline.cli import outbox
 
+    if not any(text):
+        raise click.UsageError("there is no text to send; write one behind NAME")
     output = Output(json=settings.json)
     with settings.peer(output) as peer:
-        outbox.send(peer, checked_name(name), text, output)
+        outbox.send(peer, checked_name(name), " ".join(text), output)
 
 
 @landline.command(

@@ -65,6 +65,13 @@ def test_a_message_for_somebody_who_is_away_is_kept(household: Household) -> Non
     assert listing.stdout_lines == ["to bob, for less than a minute: the printer works again"]
 
 
+def test_several_words_need_no_quotes(household: Household) -> None:
+    """They are one message, joined by a blank; a `-` among them is no stdin."""
+    assert household.status("alice", "send", "bob", "the printer", "works", "again") == 0
+    assert household.status("alice", "send", "bob", "-", "at", "last") == 0
+    assert waiting(household) == ["the printer works again", "- at last"]
+
+
 def test_what_is_kept_is_delivered_at_the_next_meeting(household: Household) -> None:
     """What was kept first comes first."""
     for text in ("one", "two"):
@@ -184,6 +191,7 @@ def test_a_message_is_kept_when_the_broker_is_away(household: Household) -> None
         ("alice", ["bob", "\udcff"], 2),
         ("alice", ["alice", "hello"], 2),
         ("alice", ["bob"], 2),
+        ("alice", ["bob", ""], 2),
     ],
 )
 def test_what_cannot_be_sent(
