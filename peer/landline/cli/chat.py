@@ -261,7 +261,7 @@ class Chat:
     def _accept(self, buffer: Buffer) -> bool:
         """Take a line; true keeps it in the prompt."""
         text = buffer.text
-        if text.strip() == BYE or (not text and self._bye_asked):
+        if text.strip().lower() == BYE or (not text and self._bye_asked):
             self._bye()
             return False
         if not text or self._said_bye:

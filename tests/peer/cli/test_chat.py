@@ -120,6 +120,16 @@ def test_enter_answers_the_question(household: Household) -> None:
     assert bob.stdout_lines == []
 
 
+def test_bye_is_typed_as_it_comes(household: Household) -> None:
+    """On the terminal neither capitals nor blanks make it a message."""
+    alice, bob = call(household)
+    alice.send(" Bye \r")
+    alice.until("waiting for bob's bye")
+    bob.close_stdin()
+    assert alice.finish()[0] == 0
+    assert bob.stdout_lines == []
+
+
 def test_hanging_up(household: Household) -> None:
     """After one's own bye, Ctrl-C does not wait for theirs."""
     alice, bob = call(household)
