@@ -231,8 +231,8 @@ Examples:
 def wait(settings: Settings, accept: bool, once: bool, host: str, port: int | None) -> None:
     """Wait for callers, until Ctrl-C.
 
-    For each caller you are asked; without a terminal to ask on, --accept is
-    needed.
+    For each caller you are asked; with --json, and without a terminal to ask
+    on, nobody is, and --accept is needed.
     """
     from landline.cli import talking
 

@@ -56,13 +56,12 @@ def wait(
     the broker sees. Messages that somebody delivers are shown.
 
     Raises:
-        InvalidInput: nobody is there to ask, and ``accept`` is not set.
+        InvalidInput: nobody can be asked, and ``accept`` is not set.
         LandlineError: the conversation broke off, if it was to be the only one.
     """
     if not accept and (output.json or not interactive()):
-        raise InvalidInput(
-            "nobody is there to ask whether to take a call; add --accept to take every one"
-        )
+        nobody = "with --json nobody is asked" if output.json else "nobody is there to ask"
+        raise InvalidInput(f"{nobody} whether to take a call; add --accept to take every one")
     with output.errors_told(), peer.wait(host, port) as waiting:
         try:
             _serve(waiting, output, accept=accept, once=once)

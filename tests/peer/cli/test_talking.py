@@ -19,7 +19,15 @@ def test_waiting_needs_somebody_to_ask(household: Household) -> None:
     child = household.run("bob", "wait")
     assert child.wait() == 2
     [line] = child.stderr_lines
+    assert "nobody is there to ask" in line
     assert "--accept" in line
+
+
+def test_with_json_nobody_is_asked(household: Household) -> None:
+    """Not even on a terminal; the line says what it is about."""
+    status, shown = household.terminal("bob", "wait", "--json").finish()
+    assert status == 2
+    assert "landline: with --json nobody is asked whether to take a call; add --accept" in shown
 
 
 def test_one_caller_after_the_other(household: Household) -> None:
