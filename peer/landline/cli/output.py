@@ -57,8 +57,17 @@ _DUMB = frozenset({"", "dumb", "unknown"})
 
 def interactive() -> bool:
     """Whether somebody sits there: both stdin and stdout are a terminal that can move."""
-    able = os.environ.get("TERM", "") not in _DUMB
-    return able and os.isatty(0) and os.isatty(1)
+    return os.environ.get("TERM", "") not in _DUMB and at_terminal()
+
+
+def at_terminal() -> bool:
+    """Whether both stdin and stdout are a terminal, be it one that cannot move."""
+    return typed() and os.isatty(1)
+
+
+def typed() -> bool:
+    """Whether somebody types what is said: stdin is a terminal, whatever stdout is."""
+    return os.isatty(0)
 
 
 def coloured() -> bool:
@@ -110,6 +119,7 @@ class Output:
         self._line: Callable[[str], None] = _to_stderr
         # Stdout can be a terminal although stdin is none.
         self._acts = os.isatty(1)
+        self._read = at_terminal()
 
     def tell(self, event: str, line: str = "", /, **members: object) -> None:
         """Tell an event: ``line`` to people, if there is one, or its members as JSON."""
@@ -131,7 +141,15 @@ class Output:
         self.tell("unsent", f"landline: {say}", line=flaw.number, say=say)
 
     def messages(self, messages: "Sequence[Message]") -> None:
-        """Put what the other said on stdout, a line each; ``flush`` follows."""
+        """Put what the other said on stdout, a line each; ``flush`` follows.
+
+        For somebody at a terminal the line says when, and who.
+        """
+        if self._read and not self.json:
+            for message in messages:
+                at, name = local(message.at_ms, "%H:%M"), visible(message.sender)
+                sys.stdout.write(f"{at} {name}: {visible(message.text)}\n")
+            return
         if not self.json:
             lines = [message.text for message in messages]
             text = "\n".join(lines)

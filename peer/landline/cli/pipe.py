@@ -4,7 +4,8 @@ Each line of stdin is a message; a line ``bye``, or the end of stdin, says bye.
 A line that cannot be a message (not UTF-8, longer than 64 KiB) is named on
 stderr and left out; all others are sent, and the exit status is 2 in the end.
 The conversation's end ends it, whether or not more could be read from stdin.
-Who does not read stdout keeps the other side from saying more.
+Who does not read stdout keeps the other side from saying more. Somebody who
+types, because only stdout is no terminal, is told what there is still to do.
 """
 
 import threading
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from landline.cli.bell import Bell
-from landline.cli.output import Output, counted, iso
+from landline.cli.output import Output, counted, iso, typed
 from landline.cli.stdin import Flaw
 from landline.errors import ConversationBroken, InvalidInput
 from landline.events import (
@@ -44,12 +45,13 @@ def converse(talk: "Conversation", said: "Input", output: Output) -> None:
         InvalidInput: it is over, but some lines of stdin could not be sent.
     """
     flawed = said.flawed
+    hints = Hints(talk.other, output)
     with Bell() as bell:
-        speaker = Speaker(talk, said, output, bell)
+        speaker = Speaker(talk, said, output, bell, hints)
         speaker.start()
         try:
             for events in happenings(talk):
-                tell(events, output)
+                tell(events, output, hints)
         except BaseException:
             bell.ring()
             speaker.join(FAREWELL_S)
@@ -81,15 +83,40 @@ def happenings(talk: "Conversation") -> Iterator[list[Event]]:
     raise ConversationBroken("the conversation is over")
 
 
+class Hints:
+    """What somebody who types is told about the byes. Any thread may ask."""
+
+    def __init__(self, other: str, output: Output) -> None:
+        self._other = visible(other)
+        self._output = output
+        self._wanted = typed() and not output.json
+        self._said = self._heard = False
+
+    def heard_bye(self) -> str:
+        """Note that they have said bye, and return what the line that says so ends with."""
+        self._heard = True
+        may_answer = self._wanted and not self._said
+        return "; you may still answer; bye or Ctrl-D ends" if may_answer else ""
+
+    def said_bye(self) -> None:
+        """Note that bye is said here, and tell for what one waits now."""
+        self._said = True
+        if self._wanted and not self._heard:
+            self._output.tell("", f"waiting for {self._other}'s bye")
+
+
 class Speaker(threading.Thread):
     """Says what stdin says, until bye or until the bell rings."""
 
-    def __init__(self, talk: "Conversation", said: "Input", output: Output, bell: Bell) -> None:
+    def __init__(
+        self, talk: "Conversation", said: "Input", output: Output, bell: Bell, hints: Hints
+    ) -> None:
         super().__init__(name="landline-stdin")
         self._talk = talk
         self._input = said
         self._output = output
         self._bell = bell
+        self._hints = hints
         self.error: Exception | None = None
 
     def run(self) -> None:
@@ -109,6 +136,7 @@ class Speaker(threading.Thread):
             else:
                 said_bye = self._say(lines)
         if not self._bell.rung:
+            self._hints.said_bye()
             self._talk.bye()
 
     def _say(self, lines: "Lines") -> bool:
@@ -125,7 +153,7 @@ class Speaker(threading.Thread):
         return said_bye
 
 
-def tell(events: Sequence[Event], output: Output) -> None:
+def tell(events: Sequence[Event], output: Output, hints: Hints | None = None) -> None:
     """Tell what has happened in a conversation."""
     messages: list[Message] = []
     for event in events:
@@ -135,21 +163,20 @@ def tell(events: Sequence[Event], output: Output) -> None:
         if messages:
             output.messages(messages)
             messages = []
-        _tell(event, output)
+        _tell(event, output, hints)
     if messages:
         output.messages(messages)
     output.flush()
 
 
-def _tell(event: Event, output: Output) -> None:
+def _tell(event: Event, output: Output, hints: Hints | None) -> None:
     match event:
         case Delivered(upto) if upto:
             output.tell("delivered", upto=upto)
         case SaidBye():
-            other = visible(event.sender)
-            output.tell(
-                "bye", f"{other} said bye", **{"from": event.sender, "at": iso(event.at_ms)}
-            )
+            hint = "" if hints is None else hints.heard_bye()
+            line = f"{visible(event.sender)} said bye{hint}"
+            output.tell("bye", line, **{"from": event.sender, "at": iso(event.at_ms)})
         case Reconnecting():
             output.tell("reconnecting", "reconnecting…", name=event.name)
         case Reconnected():

@@ -8,7 +8,16 @@ import click
 
 from landline.cli import pipe
 from landline.cli.ending import Terminated
-from landline.cli.output import Output, coloured, counted, interactive, local, loud
+from landline.cli.output import (
+    Output,
+    at_terminal,
+    coloured,
+    counted,
+    interactive,
+    local,
+    loud,
+    typed,
+)
 from landline.cli.stdin import Input
 from landline.errors import (
     ConversationBroken,
@@ -113,6 +122,7 @@ def _serve(waiting: "Waiting", output: Output, *, accept: bool, once: bool) -> N
                     talk = _answered(incoming, output, accept=accept)
                 else:
                     _receive(incoming, output)
+                if talk is None:
                     _say_waiting(waiting, output)
         except (KeyboardInterrupt, Terminated):
             raise _Stopped from None
@@ -200,7 +210,7 @@ def _show_left(events: Sequence[Event], output: Output) -> None:
         pipe.tell(events, output)
         return
     messages = [event for event in events if isinstance(event, Message)]
-    if interactive():
+    if at_terminal():
         for message in messages:
             click.echo(_left(message))
     elif messages:
@@ -224,7 +234,7 @@ def _tell_error(error: LandlineError, output: Output) -> None:
 
 
 def _accepted(talk: "Conversation", output: Output, line: str) -> None:
-    hint = "; type and press Enter, bye ends" if interactive() and not output.json else ""
+    hint = "; type and press Enter, bye ends" if typed() and not output.json else ""
     output.tell("accepted", line + hint, name=talk.other)
 
 

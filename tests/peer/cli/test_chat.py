@@ -216,14 +216,17 @@ def test_signal(household: Household, number: signal.Signals) -> None:
 
 
 def test_a_terminal_that_cannot_move(household: Household) -> None:
-    """TERM=dumb gets plain lines."""
+    """TERM=dumb gets plain lines, which say who speaks and what there is to do."""
     bob = household.wait("bob", "--once")
     alice = household.terminal("alice", "call", "bob", env={"TERM": "dumb"})
-    alice.until("bob accepted")
+    alice.until("^bob accepted; type and press Enter, bye ends$")
     alice.send("hello\n")
     bob.expect_line("^hello$")
-    bob.send_line("hello yourself")
-    alice.until("hello yourself")
-    alice.send(CTRL_D)
+    bob.send_line("hello \x1byourself")
+    alice.until(r"^\d\d:\d\d bob: hello ␛yourself$")
     bob.close_stdin()
-    assert alice.finish()[0] == 0
+    alice.until("^bob said bye; you may still answer; bye or Ctrl-D ends$")
+    alice.send(CTRL_D)
+    status, rest = alice.finish()
+    assert status == 0
+    assert "waiting for" not in rest

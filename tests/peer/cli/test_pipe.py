@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from landline import Peer
-from tests.peer.cli.household import LANDLINE, Household
+from tests.peer.cli.household import LANDLINE, Household, Terminal
+from tests.support.children import environment
 
 if TYPE_CHECKING:
     from tests.support.children import Child
@@ -72,6 +73,32 @@ def test_nothing_on_stdin_listens_on(household: Household) -> None:
     alice.close_stdin()
     assert (alice.wait(), bob.wait()) == (0, 0)
     assert bob.stdout_lines == ["still heard"]
+
+
+def test_somebody_who_types_is_told_what_there_is_to_do(household: Household) -> None:
+    """Stdin is a terminal and stdout a file: the hints go to stderr, and nothing else changes."""
+    said = household.path / "said"
+    argv = ["/bin/sh", "-c", f"exec '{LANDLINE}' wait --accept --once > '{said}'"]
+    for first in ("bob", "alice"):
+        bob = Terminal(argv, environment(household.path, household.settings("bob")), household.path)
+        household.terminals.append(bob)
+        bob.until("waiting for callers")
+        alice = household.start("alice", "call", "bob")
+        bob.until("^talking with alice; type and press Enter, bye ends$")
+        alice.send_line("hello")
+        if first == "bob":
+            bob.sendline("bye")
+            bob.until("^waiting for alice's bye$")
+            alice.close_stdin()
+            bob.until("^alice said bye$")
+        else:
+            alice.close_stdin()
+            bob.until("^alice said bye; you may still answer; bye or Ctrl-D ends$")
+            bob.sendline("bye")
+        status, shown = bob.finish()
+        assert (status, alice.wait()) == (0, 0)
+        assert ("waiting for alice's bye" in shown) == (first == "bob")
+        assert said.read_text() == "hello\n"
 
 
 def test_many_lines_arrive_in_order(household: Household) -> None:

@@ -68,6 +68,7 @@ def test_no_declines(household: Household) -> None:
     bob.until(r"accept\? \[Y/n\]$")
     bob.sendline("y")
     end(again, bob)
+    assert sum(row.startswith("waiting for callers as bob") for row in bob.screen.rows) == 2
 
 
 def test_end_of_input_declines(household: Household) -> None:

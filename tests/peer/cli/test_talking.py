@@ -101,7 +101,7 @@ def test_broken_conversation_that_was_to_be_the_only_one(household: Household) -
 
 
 def test_caller_who_gave_up_does_not_count(household: Household) -> None:
-    """``--once`` is one conversation, not one ring."""
+    """``--once`` is one conversation, not one ring; the waiting goes on, and says so."""
     bob = household.terminal("bob", "wait", "--once")
     bob.until("waiting for callers")
     alice = household.start("alice", "call", "bob")
@@ -116,7 +116,9 @@ def test_caller_who_gave_up_does_not_count(household: Household) -> None:
     again.close_stdin()
     bob.until("alice said bye")
     bob.send("\x04")
-    assert bob.finish()[0] == 0
+    status, shown = bob.finish()
+    assert status == 0
+    assert shown.count("waiting for callers as bob") == 2
     assert again.wait() == 0
 
 
