@@ -22,7 +22,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.history import InMemoryHistory
-from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout import BufferControl, FormattedTextControl, HSplit, Layout, Window
 from prompt_toolkit.layout.containers import ConditionalContainer
 from prompt_toolkit.layout.processors import BeforeInput
@@ -105,6 +105,7 @@ class Chat:
         self._bye_asked = False
         self._said_bye = False
         self._heard_bye = False
+        self._lost = False
         self._listener = threading.Thread(target=self._listen, name="landline-screen")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._shown = threading.Event()
@@ -228,8 +229,10 @@ class Chat:
                 self._heard_bye = True
                 return [self._dim(f"· {self._other} said bye{self._after_their_bye()}")]
             case Reconnecting():
+                self._lost = True
                 return [self._dim("· reconnecting…")]
             case Reconnected():
+                self._lost = False
                 return [self._dim("· back")]
             case Ended():
                 self._screen.exit(result=event)
@@ -299,6 +302,8 @@ class Chat:
         elif self._bye_asked:
             self._bye()
         else:
+            # What was typed can be had again with the arrow up.
+            self._buffer.reset(append_to_history=True)
             self._bye_asked = True
 
     def _typed(self, _: Buffer) -> None:
@@ -312,6 +317,10 @@ class Chat:
         @keys.add("<sigint>")
         def _(_: object) -> None:
             self._interrupt()
+
+        @keys.add("c-z")
+        def _(event: KeyPressEvent) -> None:
+            event.app.suspend_to_background()
 
         @keys.add("c-d", filter=Condition(lambda: not self._buffer.text))
         def _(_: object) -> None:
@@ -339,14 +348,25 @@ class Chat:
     def _toolbar(self) -> AnyFormattedText:
         if self._note:
             return f" {self._note}"
+        lost = ["reconnecting…"] if self._lost else []
         if self._said_bye:
-            return f" waiting for {self._other}'s bye; Ctrl-C hangs up"
+            return self._bar([f"waiting for {self._other}'s bye", *lost], "Ctrl-C hangs up")
         if self._bye_asked:
             return " say bye? Ctrl-C again, or Enter on the empty line; anything else goes on"
         count = len(self._under_way)
         way = f"{count} on the way" if count else "all delivered ✓"
         bye = f"{self._other} said bye, you may still answer" if self._heard_bye else way
-        return f" talking with {self._other} · {bye} · bye or Ctrl-D ends"
+        return self._bar([f"talking with {self._other}", bye, *lost], "bye or Ctrl-D ends")
+
+    def _bar(self, says: list[str], way_out: str) -> str:
+        """Return one row; when it is narrow, the first things go, and the way out stays."""
+        room = self._screen.output.get_size().columns - len(f"  · {way_out}")
+        while len(says) > 1 and len(" · ".join(says)) > room:
+            says = says[1:]
+        said = " · ".join(says)
+        if len(said) > room:
+            said = said[: max(0, room - 1)] + "…"
+        return f" {said} · {way_out}"
 
     def _keep_unsent(self) -> None:
         """Leave on the screen what has not been shown, and what did not get through."""

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from landline import Peer
-from tests.peer.cli.household import Household, Terminal
+from tests.peer.cli.household import LANDLINE, Household, Terminal
+from tests.support.children import environment
 
 if TYPE_CHECKING:
     from tests.support.children import Child
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\r\x08\u2028"
-CTRL_C, CTRL_D = "\x03", "\x04"
+CTRL_C, CTRL_D, CTRL_Z, UP = "\x03", "\x04", "\x1a", "\x1b[A"
 
 
 def call(household: Household, *options: str, **env: str) -> tuple[Terminal, Child]:
@@ -103,9 +104,28 @@ def test_ctrl_c_asks_first(household: Household) -> None:
     alice.until(r"say bye\?")
     alice.send(CTRL_C)
     bob.expect_error_line("alice said bye")
-    alice.until("waiting for bob's bye; Ctrl-C hangs up")
+    alice.until("waiting for bob's bye · Ctrl-C hangs up")
     bob.close_stdin()
     assert alice.finish()[0] == 0
+
+
+def test_ctrl_c_clears_the_line(household: Household) -> None:
+    """So that Enter sends nothing that was being typed; it can be had again."""
+    alice, bob = call(household, NO_COLOR="1")
+    alice.send("a slip")
+    alice.until("^> a slip$")
+    alice.send(CTRL_C)
+    alice.until(r"say bye\?")
+    alice.until("^>$")
+    alice.send(UP)
+    alice.until("^> a slip$")
+    alice.send(" mended\r")
+    bob.expect_line("^a slip mended$")
+    alice.send("another" + CTRL_C + "\r")
+    bob.expect_error_line("alice said bye")
+    bob.close_stdin()
+    assert alice.finish()[0] == 0
+    assert bob.stdout_lines == ["a slip mended"]
 
 
 def test_enter_answers_the_question(household: Household) -> None:
@@ -203,6 +223,56 @@ def test_a_cut_leaves_the_line_being_typed(household: Household) -> None:
         status, rest = alice.finish()
         assert (status, bob.wait()) == (0, 0)
     assert rest.count("reconnecting") == rest.count("· back") == 1
+
+
+def test_the_way_out_stays_where_there_is_little_room(household: Household) -> None:
+    """In a narrow terminal the rest of the bar is shortened."""
+    alice, bob = call(household, NO_COLOR="1")
+    alice.setwinsize(24, 40)
+    alice.until("^ all delivered ✓ · bye or Ctrl-D ends$")
+    alice.setwinsize(24, 36)
+    alice.until("^ all delivered… · bye or Ctrl-D ends$")
+    alice.setwinsize(24, 40)
+    bob.close_stdin()
+    alice.until("^ bob said bye, you… · bye or Ctrl-D ends$")
+    alice.send(CTRL_D)
+    assert alice.finish()[0] == 0
+
+
+def test_a_connection_that_is_lost_stands_in_the_bar(household: Household) -> None:
+    """Also while one waits for their bye."""
+    with household.wait_behind_proxy("bob", "--once") as (bob, proxy):
+        alice = household.terminal("alice", "call", "bob")
+        alice.until("all delivered")
+        proxy.refuse()
+        alice.until("^ talking with bob · all delivered ✓ · reconnecting… · bye or Ctrl-D ends$")
+        alice.send(CTRL_D)
+        alice.until("^ waiting for bob's bye · reconnecting… · Ctrl-C hangs up$")
+        proxy.admit()
+        alice.until("^ waiting for bob's bye · Ctrl-C hangs up$")
+        bob.close_stdin()
+        assert (alice.finish()[0], bob.wait()) == (0, 0)
+
+
+def test_ctrl_z_suspends(household: Household) -> None:
+    """The shell is there meanwhile; afterwards the line stands as it was."""
+    bob = household.wait("bob", "--once")
+    script = f"set -m; '{LANDLINE}' call bob; echo suspended; read _; fg"
+    settings = environment(household.path, {"TERM": "xterm", **household.settings("alice")})
+    alice = Terminal(["/bin/sh", "-c", script], settings, household.path)
+    household.terminals.append(alice)
+    alice.until("all delivered")
+    alice.send("half of a li")
+    alice.until("> half of a li$")
+    alice.send(CTRL_Z)
+    alice.until("^suspended$")
+    alice.sendline("")
+    alice.until("all delivered")
+    alice.send("ne\r")
+    bob.expect_line("^half of a line$")
+    alice.send(CTRL_D)
+    bob.close_stdin()
+    assert (alice.finish()[0], bob.wait()) == (0, 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
