@@ -28,6 +28,9 @@ AUTH: Final = frozenset({b"register", b"login"})
 
 _BACKLOG: Final = 1024
 _BURST: Final = 64
+# After so many seconds without a sign of life the system asks for one, so often at most.
+_KEEPALIVE_S: Final = 10
+_KEEPALIVES: Final = 3
 # CURVE adds 33 octets to a frame; a little more and a request that is too long
 # gets an answer that says so instead of a cut connection.
 _FRAME_MAX: Final = REQUEST_MAX + 1024
@@ -170,9 +173,12 @@ def _configure(socket: Socket, keys: KeyPair, wire: Wire) -> None:
     socket.maxmsgsize = _FRAME_MAX
     socket.sndhwm = socket.rcvhwm = _BURST
     socket.backlog = _BACKLOG
-    socket.heartbeat_ivl = wire.heartbeat_interval
-    socket.heartbeat_timeout = wire.heartbeat_timeout
-    socket.heartbeat_ttl = wire.heartbeat_timeout
+    # No ZMTP heartbeats: libzmq 4.3.5 aborts the broker when a connection breaks whose
+    # input it had held up and the next one is due.
+    socket.tcp_keepalive = 1
+    socket.tcp_keepalive_idle = socket.tcp_keepalive_intvl = _KEEPALIVE_S
+    socket.tcp_keepalive_cnt = _KEEPALIVES
+    socket.tcp_maxrt = 1_000 * _KEEPALIVE_S * _KEEPALIVES
     socket.handshake_ivl = wire.handshake
     socket.linger = 500
 

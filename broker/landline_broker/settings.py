@@ -12,8 +12,6 @@ from landline_broker.address import Listen
 from landline_broker.keys import DATABASE_FILE
 from landline_broker.passwords import COST
 from landline_protocol.limits import (
-    HEARTBEAT_INTERVAL_MS,
-    HEARTBEAT_TIMEOUT_MS,
     HELLO_DEADLINE_S,
 )
 from landline_sql.database import STATEMENT_TIMEOUT_S, Database, file_url, parse_url
@@ -46,8 +44,6 @@ DIRECTORY_LANE: Final = LaneSettings(queued=1024, per_device=64, retry_after=0.5
 class Wire:
     """Timers of the connections to peers, in milliseconds."""
 
-    heartbeat_interval: int = HEARTBEAT_INTERVAL_MS
-    heartbeat_timeout: int = HEARTBEAT_TIMEOUT_MS
     handshake: int = int(HELLO_DEADLINE_S * 1000)
 
 

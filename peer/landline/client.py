@@ -25,13 +25,12 @@ from landline.errors import (
     LandlineError,
     WrongBroker,
 )
+from landline.keepalive import keep_alive
 from landline.visible import visible
 from landline_protocol.codec import BadFrames, decode_reply, encode_request
 from landline_protocol.errors import ErrorCode
 from landline_protocol.invite import Invite, bracketed
 from landline_protocol.limits import (
-    HEARTBEAT_INTERVAL_MS,
-    HEARTBEAT_TIMEOUT_MS,
     REPLY_MAX,
     REQUEST_ID_OCTETS,
 )
@@ -158,8 +157,7 @@ class _Wire:
         request.immediate = True
         request.maxmsgsize = REPLY_MAX + 1_024
         request.reconnect_ivl = 200
-        request.heartbeat_ivl = HEARTBEAT_INTERVAL_MS
-        request.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
+        keep_alive(request)
         request.curve_serverkey = invite.key
         request.curve_publickey = key.public
         request.curve_secretkey = key.secret

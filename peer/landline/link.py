@@ -82,6 +82,7 @@ class Link:
         self.knocker = Knocker("", b"")
         self.here = self.there = "?"
         self._unsent: deque[bytes] = deque()
+        self._spoke = self._heard = False
         self._greeted = False
         self._connections: set[int] = set()
         self._connection: int | None = None
@@ -126,6 +127,7 @@ class Link:
             part = self.socket.recv(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
+        self._heard = True
         if part.more:
             raise Garbled
         if not self._greeted:
@@ -158,7 +160,14 @@ class Link:
         except zmq.Again:
             return
 
+    def beat(self) -> tuple[bool, bool]:
+        """Return whether anything was sent, and whether anything came, since the last beat."""
+        since = self._spoke or self.stuck, self._heard
+        self._spoke = self._heard = False
+        return since
+
     def _put(self, octets: bytes) -> None:
+        self._spoke = True
         self._unsent.append(octets)
         self.flush()
 

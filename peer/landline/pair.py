@@ -17,9 +17,10 @@ from landline.deadline import Deadline
 from landline.device import DeviceKey
 from landline.ends import Address
 from landline.errors import HomeUnusable
+from landline.keepalive import keep_alive
 from landline.monitor import MonitorEvent
 from landline_protocol.invite import bracketed
-from landline_protocol.limits import HEARTBEAT_INTERVAL_MS, HEARTBEAT_TIMEOUT_MS, LINK_FRAME_MAX
+from landline_protocol.limits import LINK_FRAME_MAX
 
 ZAP_DOMAIN = b"landline-peer"
 CURVE_OCTETS = 33
@@ -65,8 +66,11 @@ class Pair:
         # come before a disconnection and was not read yet.
         pair.reconnect_ivl = NEVER_MS
         pair.maxmsgsize = LINK_FRAME_MAX + CURVE_OCTETS
-        pair.heartbeat_ivl = HEARTBEAT_INTERVAL_MS
-        pair.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
+        # What comes is never held up: should the connection then break, a heartbeat of
+        # the other side would make libzmq 4.3.5 abort the program. The window bounds it,
+        # and a flood of anything else ends the link.
+        pair.rcvhwm = 0
+        keep_alive(pair)
         pair.curve_secretkey = key.secret
         self.monitor = resources.enter_context(pair.get_monitor_socket(_WATCHED))
         resources.callback(self._end_monitor)

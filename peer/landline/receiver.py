@@ -79,13 +79,24 @@ from landline_protocol.frames import (
     Text,
     Welcome,
     decode,
+    encode,
 )
-from landline_protocol.limits import FAREWELL_S, REDIAL_DIAL_S, WINDOW
+from landline_protocol.limits import (
+    FAREWELL_S,
+    HEARTBEAT_INTERVAL_MS,
+    HEARTBEAT_TIMEOUT_MS,
+    REDIAL_DIAL_S,
+    WINDOW,
+)
 from landline_protocol.link import LinkState
 
 HOLD_S = 0.02
 """How long what was heard may wait to be stored and acknowledged."""
 
+_BEAT_S = HEARTBEAT_INTERVAL_MS / 1_000
+_BEATS_MISSED_MOST = HEARTBEAT_TIMEOUT_MS // HEARTBEAT_INTERVAL_MS
+# As how many octets a small frame counts that says nothing new.
+_IDLE_FRAME_OCTETS = 1_024
 # Other work gets its turn even when a peer floods this one with frames.
 _FRAMES_A_TURN = 256
 
@@ -140,7 +151,12 @@ class Receiver(threading.Thread):
         self._their_resume = 1
         self._their_window = 0
         self._deadline = Deadline(None)
+        self._beat = Deadline(None)
+        self._beats_missed = 0
+        self._sign = b""
+        self._idle_octets = 0
         self._ack: Ack | None = None
+        self._acked: Ack | None = None
         self._held: list[Heard] = []
         self._held_octets = 0
         self._held_until = Deadline(None)
@@ -185,6 +201,7 @@ class Receiver(threading.Thread):
 
     def _start(self) -> None:
         self._end_said = self._end_heard = False
+        self._beat = Deadline(None)
         if isinstance(self._end, Listen):
             self._listen(self._end)
             return
@@ -234,9 +251,29 @@ class Receiver(threading.Thread):
             # After what has come, and however much of it comes.
             if self._deadline.expired:
                 self._too_late()
+            if self._beat.expired:
+                self._heartbeat()
 
     def _patience_ms(self) -> int | None:
-        return (self._held_until if self._held else self._deadline).remaining_ms()
+        most = self._beat.remaining()
+        return (self._held_until if self._held else self._deadline).remaining_ms(most)
+
+    def _heartbeat(self) -> None:
+        """Show the other side that this one is there, and see whether it is, too.
+
+        Beats are counted, not seconds: of those that a stopped program or a
+        sleeping machine has missed itself, none counts.
+        """
+        self._beat = Deadline(_BEAT_S)
+        self._idle_octets = 0
+        if self._leaving or self._link.state is not LinkState.OPEN:
+            return
+        spoke, heard = self._link.beat()
+        self._beats_missed = 0 if heard else self._beats_missed + 1
+        if self._beats_missed >= _BEATS_MISSED_MOST:
+            raise self._dropped()
+        if not spoke:
+            self._link.forward(self._sign)
 
     # -- between two links ---------------------------------------------------
 
@@ -299,7 +336,7 @@ class Receiver(threading.Thread):
         finally:
             if self._ack is not None:
                 self._mailbox.put(Acked(self._ack))
-                self._ack = None
+                self._acked, self._ack = self._ack, None
 
     def _take_frames(self) -> None:
         """Take what has come, up to the first frame that is not an ack.
@@ -321,6 +358,10 @@ class Receiver(threading.Thread):
 
     def _note_ack(self, ack: Ack) -> None:
         """Keep the one ack of this turn that says most: a flood of them is one letter."""
+        if self._acked is not None and ack.upto <= self._acked.upto:
+            self._note_idle(0)
+            if ack == self._acked:
+                return  # a sign of life
         if self._ack is None or (self._ack.upto, self._ack.window) < (ack.upto, ack.window):
             self._ack = ack
 
@@ -345,6 +386,7 @@ class Receiver(threading.Thread):
             case Ask():
                 self._asked(frame)
             case End():
+                self._note_idle(0)
                 self._end_heard = True
                 self._part()
             case Stored():
@@ -355,7 +397,8 @@ class Receiver(threading.Thread):
         before = inbound.octets
         new = inbound.hear(batch)
         if not new.items:
-            return  # heard before; it costs nobody any memory
+            self._note_idle(len(batch.octets))  # heard before
+            return
         other = self._other
         events: list[Event] = [
             Message(other, item.text, number, item.at)
@@ -366,6 +409,16 @@ class Receiver(threading.Thread):
         octets = inbound.octets - before
         self._notices.put(Arrived(events, octets))
         self._hold(Heard(new, inbound.digest), octets)
+
+    def _note_idle(self, octets: int) -> None:
+        """Count what says nothing new, until the next beat.
+
+        Raises:
+            RemoteProtocolError: it is more than anybody has to say in a second.
+        """
+        self._idle_octets += max(octets, _IDLE_FRAME_OCTETS)
+        if self._idle_octets > WINDOW:
+            raise RemoteProtocolError(FailCode.OVERRUN, "a flood of frames that say nothing new")
 
     def _hold(self, heard: Heard, octets: int) -> None:
         """Keep what was heard for a moment: the sender stores several at once.
@@ -470,6 +523,9 @@ class Receiver(threading.Thread):
         guest = self._known
         guest.inbound.resume(self._window)
         self._deadline = Deadline(None)
+        self._acked = None
+        self._sign = encode(Ack(guest.inbound.heard, self._window))
+        self._beat, self._beats_missed = Deadline(_BEAT_S), 0
         if isinstance(self._end, Dial) and not self._begun:
             self._greeted(carries=True)
         # The sender first: what the application says comes after it in the mailbox.
@@ -497,7 +553,7 @@ class Receiver(threading.Thread):
         return ConversationBroken(say) if self._begun else Refused(say)
 
     def _given_up(self, fail: Fail) -> LandlineError:
-        if fail.code == FailCode.DISAGREEMENT:
+        if fail.code == FailCode.DISAGREEMENT and self._begun:
             return RecordsDiffer(self._other)
         if fail.code == FailCode.HUNG_UP:
             return self._broken("the other side hung up")
@@ -540,6 +596,7 @@ class Receiver(threading.Thread):
             ack = decode(octets)
             assert isinstance(ack, Ack)
             self._known.inbound.acknowledged(ack)
+            self._sign = octets
         elif kind == Kind.ACCEPT:
             self._opened()
 
@@ -583,7 +640,7 @@ class Receiver(threading.Thread):
             self._link.send(self._end.hello(parties, resume, self._window))
             self._deadline = Deadline(self._redial.patience.remaining(REDIAL_DIAL_S))
         elif self._link.state is LinkState.START:
-            self._deadline = Deadline(self._end.hello_s)
+            self._deadline = Deadline(self._redial.patience.remaining(self._end.hello_s))
         elif self._link.state is LinkState.OPEN:
             # Only the one who is here is let in, and knocks again: this link is dead.
             self._lost()

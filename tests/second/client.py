@@ -40,8 +40,8 @@ NUMBER_MAX: Final = 2**63 - 1
 AT_MAX_MS: Final = 253_402_300_799_999
 HELLO_DEADLINE_S: Final = 5.0
 DIAL_S: Final = 10.0
-HEARTBEAT_INTERVAL_MS: Final = 1_000
-HEARTBEAT_TIMEOUT_MS: Final = 5_000
+HEARTBEAT_INTERVAL_S: Final = 1.0
+HEARTBEAT_TIMEOUT_S: Final = 5.0
 
 # Section 6.1.
 HELLO, WELCOME, REFUSE, ACCEPT, DECLINE, BATCH, ACK, FAIL, ASK, STORED, END = range(1, 12)
@@ -70,6 +70,10 @@ class Breach(Exception):
 
 class Gone(Exception):
     """The connection went away, or nothing came in time."""
+
+
+class Silence(Gone):
+    """Nothing has come in time."""
 
 
 def need(holds: object, code: str = "malformed") -> None:
@@ -165,8 +169,6 @@ def curved(socket: zmq.Socket[bytes], secret: bytes, longest: int) -> zmq.Socket
     """Set what every socket needs [3.2]."""
     socket.curve_secretkey = secret
     socket.maxmsgsize = longest + CURVE_OCTETS
-    socket.heartbeat_ivl = HEARTBEAT_INTERVAL_MS
-    socket.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
     socket.ipv6 = True
     socket.linger = 0
     return socket
@@ -232,7 +234,7 @@ class Wire:
         if self.pair.poll(0):
             return self._frame()
         if not ready:
-            raise Gone
+            raise Silence
         self._watch()
         if self._door is not None:
             self._door.answer()
@@ -312,6 +314,8 @@ class Talk:
         self._said_bye = self._heard_end = False
         self._items_heard = self._octets_heard = 0
         self._acked_octets = 0
+        self._alive = within(HEARTBEAT_TIMEOUT_S)
+        self._sign_due = within(HEARTBEAT_INTERVAL_S)
         keep(journal, conversation.hex())
 
     def say(self, text: str) -> None:
@@ -374,13 +378,25 @@ class Talk:
 
     def _turn(self, *, room: bool = False) -> None:
         """Take one frame, if one is there or comes."""
+        frame = None
         try:
-            frame = self._wire.receive(None, room=room)
+            with suppress(Silence):
+                frame = self._wire.receive(self._sign_due, room=room)
             if frame is not None:
+                self._alive = within(HEARTBEAT_TIMEOUT_S)
                 self._take(*frame)
         except Breach as breach:
             self._wire.part(FAIL, str(breach))
             raise
+        self._beat()
+
+    def _beat(self) -> None:
+        """Give a sign of life every second, and expect one [6.4]."""
+        if not left_ms(self._alive):
+            raise Gone
+        if not left_ms(self._sign_due):
+            self._wire.send(ACK, [self._items_heard, WINDOW])
+            self._sign_due = within(HEARTBEAT_INTERVAL_S)
 
     def _take(self, kind: int, rest: bytes) -> None:
         if kind == BATCH:
