@@ -59,7 +59,9 @@ def delete(
         output.notice("nothing was deleted")
         return
     count = held.forget(name, before=before)
-    line = f"{counted(count, 'message')} deleted; what is not delivered yet is kept"
+    line = f"{counted(count, 'message')} deleted"
+    if next(held.outbox(name), None) is not None:
+        line += "; what is not delivered yet is kept"
     output.tell("deleted", line, count=count)
 
 

@@ -45,7 +45,7 @@ def history(
     since: "datetime | None" = None,
     paged: bool = True,
 ) -> None:
-    """Print what was said to and by a user, or everybody, oldest first."""
+    """Print what was said to and by a user, or everybody, as it was said here or arrived."""
     me = held.home.remembered.name or ""
     records = held.history(name, search=search, since=since)
     if output.json:
@@ -97,4 +97,4 @@ def _nothing(name: str | None, *, narrowed: bool) -> str:
     if narrowed:
         return "nothing in the history here is like that"
     between = "" if name is None else f" between you and {visible(name)}"
-    return f"nothing has been said{between} here"
+    return f"there is nothing here{between}"

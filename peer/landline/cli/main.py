@@ -384,8 +384,8 @@ def history(
 ) -> None:
     """Show what was said here, with NAME or with anybody.
 
-    Oldest first. ✓ is what the other side has stored. What is not delivered
-    yet is shown as such, and never deleted.
+    In the order in which it was said here or arrived. ✓ is what the other side
+    has stored. What is not delivered yet is shown as such, and never deleted.
     """
     from landline.checks import checked_name
     from landline.cli import archive, listing

@@ -62,7 +62,7 @@ def talk(household: Household, said: bytes, *options: str) -> None:
 
 
 def test_history(household: Household) -> None:
-    """Everything both have said, oldest first, with what could act made visible."""
+    """Everything both have said, with what could act made visible."""
     talk(household, b"one\n\x1b]0;owned\x07\n")
     child = household.run("alice", "history", "bob")
     assert child.wait() == 0
@@ -154,7 +154,8 @@ def test_history_of_nothing(household: Household) -> None:
     child = household.run("alice", "history", "carol")
     assert child.wait() == 0
     assert child.stdout_lines == []
-    assert "nothing has been said" in child.stderr_lines[0]
+    assert child.stderr_lines == ["there is nothing here between you and carol"]
+    assert household.run("alice", "history").stderr_lines == ["there is nothing here"]
 
 
 def test_history_of_a_stranger(household: Household) -> None:
