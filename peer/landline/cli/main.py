@@ -348,11 +348,12 @@ Examples:
   landline history bob --delete --before 2026-01-01
 
 \b
-WHEN is a date (2026-11-20), a date and time (2026-11-20T17:30, local unless it
-names a zone), how long ago (30m, 2h, 3d, 1w), today or yesterday. --search
-finds messages that have all of the words; the last one may end in *, and is
-then the beginning of a word. On a terminal, what does not fit on the screen
-goes through the program that PAGER names, else less."""
+WHEN is a date (2026-11-20), a date and time (2026-11-20T17:30, local unless
+it names a zone), a time (17:30, of today, or of yesterday if it is still to
+come), how long ago (30m, 2h, 3d, 1w), today or yesterday. --search finds
+messages that have all of the words; the last one may end in *, and is then
+the beginning of a word. On a terminal, what does not fit on the screen goes
+through the program that PAGER names, else less."""
 )
 @click.argument("name", required=False)
 @click.option("--search", metavar="WORDS", help="Only messages that have all of these words.")

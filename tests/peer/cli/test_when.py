@@ -44,6 +44,10 @@ def kiritimati(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("1w", "2026-11-13T23:30:00+00:00"),
         ("today", "2026-11-20T10:00:00+00:00"),
         (" Yesterday ", "2026-11-19T10:00:00+00:00"),
+        ("13:30", "2026-11-20T23:30:00+00:00"),
+        ("9:05", "2026-11-20T19:05:00+00:00"),
+        ("13:31", "2026-11-19T23:31:00+00:00"),
+        ("23:05", "2026-11-20T09:05:00+00:00"),
     ],
 )
 def test_what_names_no_zone_is_local(kiritimati: None, text: str, meant: str) -> None:
@@ -52,11 +56,25 @@ def test_what_names_no_zone_is_local(kiritimati: None, text: str, meant: str) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "2026-13-01", "3x", "-2h", "2 h", "h", "٣d", "9999999999999999d"]
+    "text",
+    [
+        "",
+        "soon",
+        "2026-13-01",
+        "3x",
+        "-2h",
+        "2 h",
+        "h",
+        "٣d",
+        "9999999999999999d",
+        "5M",
+        "24:00",
+        "7:5",
+    ],
 )
 def test_what_is_no_time_is_explained(text: str) -> None:
     """One line says what can be written."""
-    with pytest.raises(click.BadParameter, match=r"2026-11-20T17:30.*yesterday"):
+    with pytest.raises(click.BadParameter, match=r"2026-11-20T17:30.* a time \(17:30\).*yesterday"):
         when(text)
 
 
