@@ -145,6 +145,16 @@ def test_how_a_conversation_ended_is_kept(journal: Journal, complete: bool) -> N
     assert journal.in_progress() == []
 
 
+def test_what_came_to_a_good_end_stays_so(journal: Journal) -> None:
+    """Whoever resumes it once more and then breaks it off takes nothing back."""
+    talk = begin(journal)
+    journal.finish(talk, complete=True)
+    journal.finish(talk, complete=False)
+    found = journal.find(ONE)
+    assert found is not None
+    assert found.state is Progress.FINISHED
+
+
 def test_what_is_confirmed_stays_confirmed(journal: Journal) -> None:
     """A smaller number that comes later changes nothing."""
     talk = begin(journal)

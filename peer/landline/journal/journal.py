@@ -154,9 +154,15 @@ class Journal:
         )
 
     def finish(self, conversation: int, complete: bool) -> None:
-        """Note that both have said bye, or that it will not be resumed."""
+        """Note that both have said bye, or that it will not be resumed.
+
+        What has come to a good end stays so, however a later link of it ends.
+        """
         state = Progress.FINISHED if complete else Progress.OVER
-        self._file.write("UPDATE conversations SET state = ? WHERE id = ?", (state, conversation))
+        self._file.write(
+            "UPDATE conversations SET state = ? WHERE id = ? AND state <> ?",
+            (state, conversation, Progress.FINISHED),
+        )
 
     def _kept(self, row: Sequence[object]) -> KeptConversation:
         *columns, cut = row
