@@ -24,7 +24,15 @@ from landline.errors import (
     NotAdmitted,
     Unavailable,
 )
-from landline.events import Connected, Ended, EndpointReceived, Progress, Ringing
+from landline.events import (
+    CaughtUp,
+    Connected,
+    Ended,
+    EndpointReceived,
+    Message,
+    Progress,
+    Ringing,
+)
 from landline.journal import Journal, KeptConversation
 from landline.letters import HangUp, Opened, Over, Parties, Rang
 from landline.line import Line
@@ -119,7 +127,7 @@ class Caller:
             talk = self._answered(self._dial_again(guest), self._journal(), progress)
             if outbound.state is OutboundState.OPEN:
                 return talk
-            self._part(talk)
+            self._part(talk, progress)
         except (Unavailable, NotAdmitted, ConversationBroken):
             with closing(self._journal()) as journal:
                 journal.finish(kept.id, complete=False)
@@ -151,10 +159,14 @@ class Caller:
             ask=lambda: self._ask(guest.parties),
         )
 
-    def _part(self, talk: Conversation) -> None:
-        """Let a conversation end in which everything has been said here."""
+    def _part(self, talk: Conversation, progress: Callable[[Progress], None]) -> None:
+        """Let a conversation end in which everything has been said here; tell what is heard."""
         try:
-            talk.close(linger=FAREWELL_S)
+            while events := talk.next_events(FAREWELL_S):
+                messages = [event for event in events if isinstance(event, Message)]
+                if messages:
+                    progress(CaughtUp(talk.other, messages))
+            talk.close(linger=0.0)
         except JournalUnusable:
             raise
         except LandlineError:

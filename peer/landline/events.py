@@ -87,7 +87,18 @@ class Ringing(Struct, frozen=True):
     name: str
 
 
-Progress = EndpointReceived | Connected | Ringing
+class CaughtUp(Struct, frozen=True):
+    """What the other went on to say in a conversation in which this side had said bye.
+
+    The program was killed before it had heard them out; now the call goes on to a
+    new conversation.
+    """
+
+    name: str
+    messages: list[Message]
+
+
+Progress = EndpointReceived | Connected | Ringing | CaughtUp
 
 
 def from_ms(at_ms: int) -> datetime:

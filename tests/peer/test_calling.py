@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from landline.errors import Engaged, Refused
-from landline.events import Delivered, Ended, Message, Reconnected, Reconnecting
+from landline.events import (
+    CaughtUp,
+    Delivered,
+    Ended,
+    Message,
+    Progress,
+    Reconnected,
+    Reconnecting,
+    SaidBye,
+)
+from landline.peer import Peer
 from landline_protocol.frames import Accept, Hello, Refuse
 from tests.peer.raw import Raw, welcome
 from tests.peer.stage import DEADLINE_S, broken, events, next_of
@@ -19,7 +29,6 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from landline.peer import Peer
     from landline.waiting import IncomingCall
     from tests.peer.stage import Stage
     from tests.support.children import Child, Children
@@ -320,6 +329,34 @@ def test_a_caller_that_is_killed_takes_the_conversation_up_again(
     assert events(bob)[-1] == Ended(said=2, heard=2)
     assert second.wait() == 0
     assert said(stage.peers["bob"], "alice") == [("two", True), ("three", True)]
+
+
+def test_what_is_said_to_a_caller_that_was_killed_after_its_bye_is_shown(
+    stage: Stage, children: Children
+) -> None:
+    calls = iter(stage.wait(stage.peer("bob")))
+    stage.peer("alice").close()
+    first = talker(stage, children, "alice", "call", "bob")
+    bob = next(calls).accept()
+    first.close_stdin()
+    next_of(bob, SaidBye)
+    first.kill()
+    first.wait()
+    next_of(bob, Reconnecting)
+    bob.send("one")
+    bob.send("two")
+    steps: list[Progress] = []
+    with Peer(stage.home("alice")) as alice:
+        calling = stage.spawn(lambda: alice.call("bob", progress=steps.append))
+        next_of(bob, Reconnected)
+        bob.bye()
+        assert events(bob)[-1] == Ended(said=2, heard=0)
+        again = next(calls).accept()
+        talk = calling.result(DEADLINE_S)
+        talk.hang_up()
+        again.hang_up()
+    caught_up = [step for step in steps if isinstance(step, CaughtUp)]
+    assert [each.text for step in caught_up for each in step.messages] == ["one", "two"]
 
 
 def test_a_callee_that_is_killed_takes_the_conversation_up_again(

@@ -27,6 +27,7 @@ from landline.errors import (
     RecordsDiffer,
 )
 from landline.events import (
+    CaughtUp,
     Connected,
     Ended,
     EndpointReceived,
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
 
 
 STALLED_S = 10.0
-"""How long a delivery may keep others from calling without getting on."""
+"""How long a delivery may keep others from calling, ..."""
+A_MESSAGE_S = 0.01
+"""... and how much longer for each message that it brings."""
 
 
 def call(peer: "Peer", name: str, output: Output) -> None:
@@ -102,6 +105,8 @@ def show_progress(step: Progress, output: Output) -> None:
             output.tell("connected", line, here=step.here, there=step.there)
         case Ringing():
             output.tell("ringing", "ringing…", name=step.name)
+        case CaughtUp():
+            _show_left(step.messages, output)
 
 
 class _Stopped(Exception):
@@ -191,10 +196,12 @@ def _receive(incoming: "IncomingCall", output: Output) -> None:
         with incoming.accept() as talk:
             output.tell("accepted", name=talk.other)
             talk.bye()
-            while events := talk.next_events(STALLED_S):
+            count, begun = 0, time.monotonic()
+            while events := talk.next_events(_left_s(count, begun)):
                 _show_left(events, output)
                 if isinstance(events[-1], Ended):
                     return
+                count += sum(isinstance(event, Message) for event in events)
             raise ConversationBroken("the delivery does not get on")
     except JournalUnusable:
         raise
@@ -202,6 +209,11 @@ def _receive(incoming: "IncomingCall", output: Output) -> None:
         _tell_error(error, output)
     except LandlineError:
         output.notice(f"{other} was cut off while leaving messages; the rest comes another time")
+
+
+def _left_s(count: int, begun: float) -> float:
+    """Return how long a delivery that has brought so many messages may still take."""
+    return max(0.0, STALLED_S + count * A_MESSAGE_S - (time.monotonic() - begun))
 
 
 def _show_left(events: Sequence[Event], output: Output) -> None:
