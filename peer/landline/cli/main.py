@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+from click.core import augment_usage_errors
 
 from landline import __version__
 from landline.cli.ending import Interrupted, status_of
@@ -23,7 +24,7 @@ First steps (an invite is what 'landline-broker serve' prints):
   landline --broker 'landline://192.0.2.7:7720/?key=…' register alice
   landline wait                   be there for callers
   landline call bob               call somebody who waits
-  landline send bob 'see you'     leave a message, also for somebody who is away
+  landline send bob 'see you'     leave a message, also for who is away
   landline demo                   see it work, on this machine alone
 
 \b
@@ -41,25 +42,35 @@ delivered later); 130 interrupted; 1 anything else. A message that is kept
 because somebody is away is a success."""
 
 _CHAT = """\b
-On a terminal you type lines; bye or Ctrl-D says bye, and the conversation is
-over when both have said it. Elsewhere each line of stdin is a message, a line
-'bye' or the end of stdin says bye, each message received is a line on stdout
-(a line's end in it is shown as ␊), and everything else goes to stderr. A line
-that is no UTF-8, or longer than 64 KiB, is named on stderr and not sent; all
-others are, and the exit status is 2."""
+On a terminal you type lines; bye or Ctrl-D says bye, and the conversation
+is over when both have said it. Elsewhere each line of stdin is a message, a
+line 'bye' or the end of stdin says bye, each message received is a line on
+stdout (a line's end in it is shown as ␊), and everything else goes to stderr.
+A line that is no UTF-8, or longer than 64 KiB, is named on stderr and not
+sent; all others are, and the exit status is 2."""
 
 _EVENTS = """\b
 With --json stdout has an object for each event: message {from, text, number,
 at}, delivered {upto}, bye {from, at}, ended {said, heard}, reconnecting and
-reconnected {name}, unsent {line, say}, notice {say}, error {say, status}, """
+reconnected {name}, unsent {line, say}, notice {say}, error {say, status},"""
 
 
 _CHAOS_S = 20
 _CHAOS_MOST_S = 86_400
 
 
+class _Command(click.Command):
+    """Is named by every error in how it is used, also by those that the parser finds."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with augment_usage_errors(ctx):
+            return super().parse_args(ctx, args)
+
+
 class _Commands(click.Group):
     """Lets Ctrl-C through to the one place where a command ends."""
+
+    command_class = _Command
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -78,7 +89,6 @@ class _Commands(click.Group):
     context_settings={
         "auto_envvar_prefix": "LANDLINE",
         "help_option_names": ["-h", "--help"],
-        "max_content_width": 88,
     },
 )
 @click.version_option(__version__, prog_name="landline")
@@ -201,9 +211,9 @@ With many callers, lines of stdin go to whoever is there; after a line 'bye'
 the next line is for the next caller, and after the end of stdin every caller
 hears bye at once, and is still listened to.
 
-{_EVENTS}waiting
-{{name, port}}, incoming {{from, delivery, resumed}}, missed and declined {{from}},
-accepted {{name}}, stopped.
+{_EVENTS}
+waiting {{name, port}}, incoming {{from, delivery, resumed}}, missed and
+declined {{from}}, accepted {{name}}, stopped.
 
 \b
 Examples:
@@ -244,8 +254,9 @@ def wait(settings: Settings, accept: bool, once: bool, host: str, port: int | No
 @landline.command(
     epilog=f"""{_CHAT}
 
-{_EVENTS}calling,
-ringing and accepted {{name}}, endpoint {{name, host, port}}, connected {{here, there}}.
+{_EVENTS}
+calling, ringing and accepted {{name}}, endpoint {{name, host, port}}, connected
+{{here, there}}.
 
 \b
 Examples:
@@ -277,9 +288,9 @@ Examples:
 \b
 The exit status is 0 when the message is delivered, and when it is kept. A
 line of stdin that is no UTF-8, or longer than 64 KiB, is named on stderr and
-not sent; all others are, and the exit status is 2. With --json stdout has one
-object: {"event": "sent", "to", "delivered", "kept", "why"}; and unsent {line,
-say}, notice {say}, error {say, status}."""
+not sent; all others are, and the exit status is 2. With --json stdout has
+one object: {"event": "sent", "to", "delivered", "kept", "why"}; and unsent
+{line, say}, notice {say}, error {say, status}."""
 )
 @click.argument("name")
 @click.argument("text", nargs=-1, required=True)
@@ -309,8 +320,12 @@ def send(settings: Settings, name: str, text: tuple[str, ...]) -> None:
     epilog="""\b
 Examples:
   landline outbox
-  landline outbox bob --json      {"to", "text", "at"}
-  landline outbox --flush         {"event": "sent", "to", "delivered", "kept", "why"}""",
+  landline outbox bob --json
+  landline outbox --flush
+
+\b
+With --json each message is {"to", "text", "at"}; --flush has for each user
+{"event": "sent", "to", "delivered", "kept", "why"}.""",
 )
 @click.argument("name", required=False)
 @click.option("--flush", is_flag=True, help="Try to deliver it now.")
@@ -338,14 +353,24 @@ def _belong(to: str, given: object, **options: object) -> None:
             raise click.UsageError(f"--{name} goes with {to} only")
 
 
+def _check_words(search: str) -> None:
+    """Refuse a ``*`` that would mean nothing where it stands."""
+    words = search.split()
+    if "*" in " ".join(words)[:-1] or words[-1:] == ["*"]:
+        raise click.UsageError("in --search a * stands only at the end of the last word")
+
+
 @landline.command(
     epilog="""\b
 Examples:
   landline history bob
   landline history --since yesterday --search 'printer fl*'
-  landline history bob --json     {"from", "to", "text", "number", "at", "delivered"}
   landline history bob --export bob.jsonl
   landline history bob --delete --before 2026-01-01
+
+\b
+With --json each message is an object: {"from", "to", "text", "number", "at",
+"delivered"}.
 
 \b
 WHEN is a date (2026-11-20), a date and time (2026-11-20T17:30, local unless
@@ -393,6 +418,7 @@ def history(
 
     _belong("--export", export, force=force)
     _belong("--delete", delete, before=before, yes=yes)
+    _check_words(search or "")
     if delete and (search or since or export):
         raise click.UsageError("--delete goes with --before and --yes only")
     output = Output(json=settings.json)
@@ -460,9 +486,9 @@ Examples:
   landline demo --chaos --seconds 60
 
 \b
-The exit status of --chaos is 0 if everything that was said has been received,
-once, and in order. With --json: counted {sent, delivered, cuts, lost, doubled,
-disordered}."""
+The exit status of --chaos is 0 if everything that was said has been
+received, once, and in order. With --json: counted {sent, delivered, cuts,
+lost, doubled, disordered}."""
 )
 @click.option("--chaos", is_flag=True, help="Cut the connection again and again, and count.")
 @click.option(
@@ -474,10 +500,10 @@ disordered}."""
 @common
 @click.pass_obj
 def demo(settings: Settings, chaos: bool, seconds: float | None) -> None:
-    """See it work on this machine alone: a broker, bob, and you as alice.
+    """See it work, on this machine alone.
 
-    Everything is made in a temporary directory and removed in the end. bob
-    repeats what you say. Without a terminal your lines come from stdin; if
+    A broker, bob, and you as alice: everything is made in a temporary directory
+    and removed in the end. bob repeats what you say. Without a terminal your lines come from stdin; if
     there are none, the conversation holds itself. With --chaos you only watch:
     both send numbered messages through a connection that does not last, and it
     is counted what arrives.
@@ -500,7 +526,7 @@ To install it, add one line to the file that your shell reads at its start:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @common
 def completion(shell: str) -> None:
-    """Print the script that completes landline's commands and options in a shell."""
+    """Print what completes commands in a shell: bash, zsh or fish."""
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)

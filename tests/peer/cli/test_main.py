@@ -11,6 +11,7 @@ COMMANDS = (
     "register", "login", "logout", "who", "wait", "call", "send", "outbox", "history", "block",
     "unblock", "demo", "completion",
 )  # fmt: skip
+WIDTH = 79
 HEAVY = {"prompt_toolkit", "rich", "sqlalchemy", "alembic"}
 
 
@@ -27,6 +28,8 @@ def test_help_names_every_command(children: Children) -> None:
     shown = "\n".join(child.stdout_lines)
     assert all(f"\n  {name} " in shown for name in COMMANDS)
     assert "Exit status:" in shown
+    assert "..." not in shown.partition("Commands:")[2]
+    assert max(map(len, child.stdout_lines)) <= WIDTH
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -35,7 +38,7 @@ def test_every_command_explains_itself(children: Children, name: str) -> None:
     child = children.start("landline", name, "-h")
     assert child.wait() == 0
     assert child.stdout_lines[0].startswith(f"Usage: landline {name}")
-    assert max(map(len, child.stdout_lines)) <= 88
+    assert max(map(len, child.stdout_lines)) <= WIDTH
 
 
 def test_version(children: Children) -> None:

@@ -105,12 +105,17 @@ def test_no_broker(household: Household, invite: str, say: str) -> None:
         (["call", "bob", "--redial", "-1"], "--redial"),
         (["call", "bob", "--redial", "nan"], "--redial"),
         (["history", "--since", "soon"], "soon"),
+        (["history", "--search", "*"], "a * stands only at the end of the last word"),
+        (["history", "--search", "printer *"], "a * stands only at the end of the last word"),
+        (["history", "--search", "print* fl*"], "a * stands only at the end of the last word"),
         (["history", "--force"], "--force goes with --export only"),
         (["history", "--before", "2d"], "--before goes with --delete only"),
         (["history", "--yes"], "--yes goes with --delete only"),
         (["history", "--delete", "--since", "2d"], "--delete goes with"),
         (["history", "--delete", "--export", "x"], "--delete goes with"),
         (["who", "--redial", "1"], "--redial"),
+        (["history", "--since"], "(see: landline history --help)"),
+        (["--home"], "(see: landline --help)"),
     ],
 )
 def test_options_that_cannot_be_meant(household: Household, arguments: list[str], say: str) -> None:
