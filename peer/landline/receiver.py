@@ -299,7 +299,12 @@ class Receiver(threading.Thread):
     def _for_good(self, error: LandlineError) -> LandlineError:
         """Return how a line ends that no other link could be found for."""
         if self._begun and not isinstance(error, ConversationBroken):
-            return ConnectionLost(f"the connection was lost; {error}")
+            why, _, _ = str(error).partition(";")
+            return ConnectionLost(f"the connection was lost, and {why}")
+        if self._cut_off:
+            return Offline(
+                f"the call with {self._whom} was cut off, and they are not back; call again later"
+            )
         return error
 
     def _may_dial_again(self, error: LandlineError) -> bool:
@@ -625,7 +630,9 @@ class Receiver(threading.Thread):
                     self._connected()
                 case Happening.REFUSED:
                     raise LinkLost(
-                        Refused(f"{self._other}'s program does not let this device in; call again")
+                        Refused(
+                            f"{self._other}'s program does not let this device in; try again later"
+                        )
                     )
                 case Happening.LOST:
                     self._lost()

@@ -137,6 +137,9 @@ class Waiting:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._call is not None:
+            # Whoever rings is told at once that nobody will answer.
+            self._call.decline()
         self._resources.close()
 
     def __iter__(self) -> Iterator[IncomingCall]:

@@ -171,6 +171,15 @@ def test_closing_the_peer_ends_the_waiting(stage: Stage) -> None:
         coming.result(DEADLINE_S)
 
 
+def test_who_stops_waiting_while_it_rings_declines(stage: Stage) -> None:
+    bob = stage.peer("bob")
+    with bob.wait() as waiting:
+        calling = stage.call(stage.peer("alice"), "bob", once=True)
+        next(iter(waiting))
+    with pytest.raises(Declined, match="bob declined the call"):
+        calling.result(DEADLINE_S)
+
+
 def test_closing_the_peer_while_it_rings(stage: Stage) -> None:
     bob = stage.peer("bob")
     with bob.wait() as waiting:
