@@ -45,9 +45,9 @@ _CHAT = """\b
 On a terminal you type lines; bye or Ctrl-D says bye, and the conversation
 is over when both have said it. Elsewhere each line of stdin is a message, a
 line 'bye' or the end of stdin says bye, each message received is a line on
-stdout (a line's end in it is shown as ␊), and everything else goes to stderr.
-A line that is no UTF-8, or longer than 64 KiB, is named on stderr and not
-sent; all others are, and the exit status is 2."""
+stdout (a line's end in it is shown as ␊), and everything else goes to
+stderr. A line that is no UTF-8, or longer than 64 KiB, is named on stderr
+and not sent; all others are, and the exit status is 2."""
 
 _EVENTS = """\b
 With --json stdout has an object for each event: message {from, text, number,
