@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from landline.errors import InvalidInput, NameTaken
 from landline.visible import visible
 
 if TYPE_CHECKING:
@@ -11,8 +12,18 @@ if TYPE_CHECKING:
 
 
 def register(peer: "Peer", name: str, password: str, output: "Output") -> None:
-    """Make a user and log in on this device."""
-    account = peer.register(name, password)
+    """Make a user and log in on this device.
+
+    Raises:
+        NameTaken: another user has this name.
+    """
+    try:
+        account = peer.register(name, password)
+    except NameTaken:
+        shown = visible(name)
+        raise NameTaken(
+            f"the name {shown} is taken; choose another, or if it is yours: landline login {shown}"
+        ) from None
     _tell("registered", f"{visible(account.name)} is registered", account, output)
     account = peer.login(account.name, password)
     output.tell("logged-in", "logged in on this device", name=account.name, port=account.port)
@@ -25,9 +36,20 @@ def login(peer: "Peer", name: str, password: str, output: "Output") -> None:
 
 
 def logout(peer: "Peer", output: "Output") -> None:
-    """Log out on this device."""
-    peer.logout()
-    output.tell("logged-out", "logged out on this device")
+    """Log out on this device, if anybody is logged in."""
+    if _logged_in(peer):
+        peer.logout()
+        output.tell("logged-out", "logged out on this device")
+    else:
+        output.tell("logged-out", "nobody is logged in here")
+
+
+def _logged_in(peer: "Peer") -> bool:
+    try:
+        _ = peer.broker
+    except InvalidInput:
+        return False  # without a broker nobody can be
+    return peer.account() is not None or peer.home.remembered.name is not None
 
 
 def _tell(event: str, line: str, account: "Account", output: "Output") -> None:

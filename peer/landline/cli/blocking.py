@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from landline.errors import InvalidInput
 from landline.visible import visible
 
 if TYPE_CHECKING:
@@ -12,7 +13,13 @@ if TYPE_CHECKING:
 
 
 def block(held: "Archive", name: str, output: "Output") -> None:
-    """Refuse a user's calls and deliveries from now on."""
+    """Refuse a user's calls and deliveries from now on.
+
+    Raises:
+        InvalidInput: it is the user of this device.
+    """
+    if name == held.home.remembered.name:
+        raise InvalidInput("you cannot block yourself; name somebody else")
     held.block(name)
     line = f"{visible(name)} is blocked: their calls and deliveries are refused"
     output.tell("blocked", line, name=name)

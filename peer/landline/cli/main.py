@@ -145,6 +145,7 @@ def register(settings: Settings, name: str, password_stdin: bool) -> None:
     output = Output(json=settings.json)
     with settings.peer(output) as peer:
         name = checked_name(name)
+        _ = peer.broker  # that none is known is said before anything is asked
         password = password_of(name, from_stdin=password_stdin, new=True)
         account.register(peer, name, password, output)
 
@@ -168,6 +169,7 @@ def login(settings: Settings, name: str, password_stdin: bool) -> None:
     output = Output(json=settings.json)
     with settings.peer(output) as peer:
         name = checked_name(name)
+        _ = peer.broker  # that none is known is said before anything is asked
         password = password_of(name, from_stdin=password_stdin, new=False)
         account.login(peer, name, password, output)
 

@@ -67,7 +67,7 @@ def converse(talk: "Conversation", said: "Input", output: Output) -> None:
     if said.flawed > flawed:
         raise InvalidInput(
             f"{counted(said.flawed - flawed, 'line')} of stdin could not be sent, as said"
-            " above; everything else was"
+            " above; everything else was sent"
         )
 
 

@@ -44,8 +44,8 @@ def test_name_that_is_taken(household: Household) -> None:
     child = household.run("new", "register", "alice", env={"LANDLINE_PASSWORD": PASSWORD})
     assert child.wait() == 1
     [line] = child.stderr_lines
-    assert "taken" in line
-    assert "landline login NAME" in line
+    assert "alice is taken" in line
+    assert line.endswith("landline login alice")
 
 
 def test_name_that_nobody_can_have(household: Household) -> None:
@@ -65,6 +65,14 @@ def test_login_and_logout(household: Household) -> None:
     who = household.run("laptop", "who")
     assert who.wait() == 4
     assert "landline login NAME" in who.stderr_lines[0]
+
+
+def test_logout_when_nobody_is_logged_in(household: Household) -> None:
+    """That is said, and no error; no broker need be known to say so."""
+    for broker in (household.invite, ""):
+        child = household.run("new", "logout", env={"LANDLINE_BROKER": broker})
+        assert child.wait() == 0
+        assert child.stderr_lines == ["nobody is logged in here"]
 
 
 def test_login_with_a_wrong_password(household: Household) -> None:

@@ -43,6 +43,14 @@ def test_names_that_nobody_can_have_are_not_blocked(household: Household) -> Non
     assert household.status("bob", "block", "no such name") == 2
 
 
+def test_nobody_blocks_themselves(household: Household) -> None:
+    """It is a slip of the pen, too."""
+    child = household.run("bob", "block", "Bob")
+    assert child.wait() == 2
+    assert child.stderr_lines == ["landline: you cannot block yourself; name somebody else"]
+    assert household.run("bob", "block").stdout_lines == []
+
+
 def test_a_stranger_blocks_nobody(household: Household) -> None:
     """Nobody is logged in here."""
     assert household.status("new", "block", "carol") == 4

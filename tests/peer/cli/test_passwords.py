@@ -50,6 +50,16 @@ def test_ctrl_c_at_the_prompt(household: Household) -> None:
     assert "landline: interrupted" in rest
 
 
+@pytest.mark.parametrize("command", ["register", "login"])
+def test_no_password_is_asked_for_without_a_broker(household: Household, command: str) -> None:
+    """What cannot be done is said at once."""
+    terminal = household.terminal("new", command, "dave", env={"LANDLINE_BROKER": ""})
+    status, shown = terminal.finish()
+    assert status == 2
+    assert "no broker is known yet" in shown
+    assert "assword" not in shown
+
+
 def test_no_password_and_nobody_to_ask(household: Household) -> None:
     """The line names all three ways."""
     child = household.run("laptop", "login", "carol")
