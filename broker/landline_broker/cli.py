@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import augment_usage_errors
 
 if TYPE_CHECKING:
     from landline_broker.settings import Settings
@@ -101,15 +102,26 @@ class _Ports(_ParamType):
         return self.fail("write two ports, the first not above the last: 20000-32767", param, ctx)
 
 
+class _Command(click.Command):
+    """Is named by every error in how it is used, also by those that the parser finds."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with augment_usage_errors(ctx):
+            return super().parse_args(ctx, args)
+
+
 class _Group(click.Group):
     """Turns what goes wrong into one line and an exit status."""
+
+    command_class = _Command
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         try:
             status = super().main(*arguments, **(options | {"standalone_mode": False}))
+        except click.UsageError as error:
+            status = _said(_usage(error), error.exit_code)
         except click.ClickException as error:
-            click.echo(f"landline-broker: {error.format_message()}", err=True)
-            status = error.exit_code
+            status = _said(error.format_message(), error.exit_code)
         except click.Abort:
             status = 1
         sys.exit(status)
@@ -125,7 +137,13 @@ class _Group(click.Group):
             raise click.ClickException(_line(error)) from None
 
 
-@click.group(cls=_Group, context_settings={"auto_envvar_prefix": "LANDLINE_BROKER"})
+@click.group(
+    cls=_Group,
+    context_settings={
+        "auto_envvar_prefix": "LANDLINE_BROKER",
+        "help_option_names": ["-h", "--help"],
+    },
+)
 @click.version_option(package_name="landline", prog_name="landline-broker")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def main(debug: bool) -> None:
@@ -229,7 +247,10 @@ def migrate(**options: Any) -> None:
 @main.command()
 @_data_dir
 def invite(data_dir: Path) -> None:
-    """Print the invite again that the latest broker of the data directory gave."""
+    """Print the invite again.
+
+    It is that of the latest broker of the data directory.
+    """
     from landline_broker.keys import read_invite
 
     click.echo(read_invite(data_dir))
@@ -240,7 +261,10 @@ def invite(data_dir: Path) -> None:
 @_data_dir
 @click.argument("name")
 def devices(name: str, **options: Any) -> None:
-    """List the devices of a user: the key, and logged-in, logged-out or revoked."""
+    """List the keys of a user's devices, and their states.
+
+    A state is logged-in, logged-out or revoked.
+    """
     from landline_broker.server import opened_store
     from landline_broker.settings import Settings
 
@@ -258,7 +282,10 @@ def devices(name: str, **options: Any) -> None:
 @_data_dir
 @click.argument("key")
 def revoke(key: str, **options: Any) -> None:
-    """Shut a device out for good, by the KEY that `devices` shows: a lost laptop."""
+    """Shut a device out for good.
+
+    KEY is what `devices` shows of a laptop that is lost, for one.
+    """
     from landline_broker.server import opened_store
     from landline_broker.settings import Settings
 
@@ -322,6 +349,16 @@ def _abandon() -> None:
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)
+
+
+def _said(line: str, status: int) -> int:
+    click.echo(f"landline-broker: {line}", err=True)
+    return status
+
+
+def _usage(error: click.UsageError) -> str:
+    where = "landline-broker" if error.ctx is None else error.ctx.command_path
+    return f"{error.format_message().rstrip('.')} (see: {where} --help)"
 
 
 def _line(error: Exception) -> str:

@@ -196,6 +196,13 @@ def test_wrong_usage_is_status_2(options: list[str]) -> None:
     status, line = refused("serve", *options)
     assert status == 2
     assert options[0] in line
+    assert line.endswith("serve --help)")
+
+
+def test_a_value_that_is_missing_points_at_the_help_of_the_command() -> None:
+    status, line = refused("serve", "--listen")
+    assert status == 2
+    assert line.endswith("serve --help)")
 
 
 def test_what_cannot_be_used_is_status_1(tmp_path: Path) -> None:
@@ -245,9 +252,10 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 
 def test_help_and_version() -> None:
-    for arguments in ([], ["--help"], ["serve", "--help"]):
+    for arguments in ([], ["--help"], ["-h"], ["serve", "--help"], ["serve", "-h"]):
         result: Any = CliRunner().invoke(main, arguments)
         assert "Usage: " in result.output
+        assert "..." not in result.output.partition("Commands:")[2]
     assert re.search(r"version \d", CliRunner().invoke(main, ["--version"]).output)
 
 
