@@ -50,7 +50,14 @@ class Line:
         self._over: Over | None = None
         control = f"inproc://landline-line-{next(_serial)}"
         self._sender = Sender(
-            context, journal, engagements, control, self.mailbox, self._notices, self.room
+            context,
+            journal,
+            engagements,
+            control,
+            self.mailbox,
+            self._notices,
+            self.room,
+            end.redial_s,
         )
         self._receiver = Receiver(
             context, key, end, engagements, control, self.mailbox, self._notices

@@ -98,6 +98,7 @@ class Sender(threading.Thread):
         mailbox: Mailbox,
         notices: Notices,
         room: Room,
+        redial_s: float,
     ) -> None:
         super().__init__(name="landline-sender")
         self._context = context
@@ -107,6 +108,7 @@ class Sender(threading.Thread):
         self._mailbox = mailbox
         self._notices = notices
         self._room = room
+        self._redial_s = redial_s
         self._syncer = Syncer(journal, mailbox)
         self._greeted: Greeted | None = None
         self.bound = False
@@ -130,6 +132,7 @@ class Sender(threading.Thread):
         self._ack_due = False
         self._end_said = False
         self._overdue: Deadline | None = None
+        self._crowded: Deadline | None = None
         self._settled = 0
         self._busy = False
         self._error: LandlineError | None = None
@@ -188,7 +191,8 @@ class Sender(threading.Thread):
     def _patience_s(self) -> float | None:
         if self._busy:
             return SETTLE_S
-        return None if self._overdue is None else self._overdue.remaining()
+        due = self._overdue or self._crowded
+        return None if due is None else due.remaining()
 
     def _turn(self, letters: list[Letter]) -> None:
         for letter in letters:
@@ -220,6 +224,9 @@ class Sender(threading.Thread):
     def _read(self, read: Read) -> None:
         if self._receipts.read(read.octets):
             self._ack_due = True
+        if self._crowded is not None and not self._receipts.crowded:
+            self._crowded = None
+            self._tell_ready()
 
     def _answer(self, answer: Answer) -> None:
         if type(answer.frame) is Accept:
@@ -289,7 +296,15 @@ class Sender(threading.Thread):
             self._hand_over(encode(End()))
 
     def _watch(self) -> None:
-        """Let go of a link on which nothing of what was sent is acknowledged in time."""
+        """Let go of a link on which nothing of what was sent is acknowledged in time.
+
+        And of the line, when between two links nothing of what has come is read in time.
+        """
+        if self._crowded is not None and self._crowded.expired:
+            self._error = self._error or ConnectionLost(
+                "the connection was lost, and what had come before was not read here"
+            )
+            self._leave()
         if not self._outbound.under_way:
             self._overdue = None
         elif self._overdue is None:
@@ -378,14 +393,21 @@ class Sender(threading.Thread):
         self._settle_one(None)
 
     def _link_down(self, _: LinkDown) -> None:
-        """Store all that was heard; only then may another link greet."""
+        """Store all that was heard; only then may another link greet.
+
+        And only when it can be offered a window: else whoever breaks one link after
+        the other could fill the memory of a side whose application does not read.
+        """
         if self._phase is Phase.ENDING:
             return
         self._linked = False
         self._outbound.suspend()
         self._store_heard()
         self._note_confirmed()
-        self._tell_ready()
+        if self._receipts.crowded:
+            self._crowded = Deadline(self._redial_s)
+        else:
+            self._tell_ready()
 
     def _tell_ready(self) -> None:
         """Tell the receiver from where a link can go on, and what is at stake."""
@@ -405,6 +427,7 @@ class Sender(threading.Thread):
         if type(last) is Bye:
             self._outbound.check_agreement(last)
             self._heard_bye = True
+            self._receipts.end()
         self._heard.append(Chunk(batch.first, len(batch.items), batch.octets))
         self._heard_digest = heard.digest
         self._heard_count = heard.upto

@@ -463,7 +463,8 @@ class Receipts:
 
     The window shrinks while what was stored waits to be read, and never takes
     back what it has offered: its edge lies ``window`` octets beyond what has
-    been read. Octets are those of ``Inbound.octets``, the bye's among them.
+    been read, or up to ``WINDOW_MIN`` further, lent to a new link. Octets are
+    those of ``Inbound.octets``, the bye's among them.
     """
 
     def __init__(self, window: int) -> None:
@@ -472,6 +473,16 @@ class Receipts:
         self._room = window
         self._offered = window
         self._lent = 0
+        self._ended = False
+
+    @property
+    def crowded(self) -> bool:
+        """Whether no link can be offered: more waits to be read than the window holds.
+
+        A new link would have to be lent more than ``WINDOW_MIN`` in all. Once
+        the other side's bye has come, it costs nothing to offer what is due.
+        """
+        return self._lent > self._room and not self._ended
 
     def restore(self, upto: int) -> None:
         """Note what was stored before this program was started; it has been read."""
@@ -482,7 +493,12 @@ class Receipts:
 
         It has to be ``WINDOW_MIN`` even if there is less room; what is missing
         is lent, and the next octets that are read pay for it.
+
+        Raises:
+            LocalProtocolError: it is crowded here.
         """
+        if self.crowded:
+            raise LocalProtocolError("a new link where what has come waits to be read")
         lent = max(0, WINDOW_MIN - self._room)
         self._lent += lent
         self._room += lent
@@ -493,6 +509,10 @@ class Receipts:
         """Note that every item up to ``upto`` is stored, ``octets`` more than before."""
         self.stored = upto
         self._room -= octets
+
+    def end(self) -> None:
+        """Note that the other side's bye has come: there are no items after it."""
+        self._ended = True
 
     def read(self, octets: int) -> bool:
         """Note that ``octets`` have been read; true when the other side should know.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from landline.errors import RecordsDiffer
+from landline.errors import ConnectionLost, ConversationBroken, RecordsDiffer
 from landline.events import Delivered, Ended, Message, Reconnected, Reconnecting
 from landline_protocol.conversation import fresh_digest
 from landline_protocol.errors import FailCode
@@ -25,11 +25,11 @@ from landline_protocol.frames import (
     Welcome,
     encode_item,
 )
-from landline_protocol.limits import ACK_S, WINDOW
+from landline_protocol.limits import ACK_S, WINDOW, WINDOW_MIN
 from landline_protocol.link import Role
 from tests.peer.raw import Raw, Wire, batch, welcome
 from tests.peer.stage import DEADLINE_S, broken, events, next_of
-from tests.support.waiting import wait_until
+from tests.support.waiting import Deadline, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +75,16 @@ class Called(NamedTuple):
         wire = wait_until(dial, "bob listens anew")
         assert wire is not None
         return wire
+
+    def answers(self) -> bool:
+        """Whether bob listens, for as long as a caller dials."""
+        for _ in range(5):
+            wire = self.mallory.dial(self.claimed)
+            wire.send(self.mallory.hello("bob", conversation=self.hello.conversation))
+            if wire.answered():
+                return True
+            wire.close()
+        return False
 
 
 @pytest.fixture
@@ -167,6 +177,104 @@ def test_who_knocks_again_is_believed_that_the_link_before_is_dead(called: Calle
     assert [item.text for item in wire.expect(Batch).items] == ["two"]
     wire.send(batch(2, TWO))
     assert next_of(called.bob, Message).number == 2
+
+
+def fill(wire: Wire, first: int, octets: int) -> int:
+    """Say the smallest texts there are, wait until they are stored, and return the next number."""
+    tiny = [Text(0, "")] * 4_096
+    until = first + octets // len(encode_item(tiny[0]))
+    while first < until:
+        texts = tiny[: until - first]
+        wire.send(batch(first, *texts))
+        first += len(texts)
+    while stored(wire) < first - 1:
+        pass
+    return first
+
+
+def stored(wire: Wire) -> int:
+    """Return what bob says next that is stored; until he does, show that mallory is there."""
+    while not wire.socket.poll(500):
+        wire.send(Ack(0, WINDOW))
+    return int(wire.expect(Ack).upto)
+
+
+def resumed(called: Called, resume: int) -> tuple[Wire, int]:
+    """Resume until a link stays, and return it with bob's window.
+
+    A busy callee may take the first knock for a second one.
+    """
+
+    def through() -> tuple[Wire, int] | None:
+        wire = called.again(resume=1)
+        answer = wire.expect(Welcome)
+        assert answer.resume == resume
+        wire.expect(Accept)
+        return None if wire.monitor.poll(200) else (wire, answer.window)
+
+    found = wait_until(through, "a link stays")
+    assert found is not None
+    return found
+
+
+def crowd(called: Called) -> int:
+    """Fill bob's window and what a second link is lent, unread; return the number of texts."""
+    following = fill(called.wire, 1, WINDOW)
+    called.wire.close()
+    wire, window = resumed(called, following)
+    assert window == WINDOW_MIN
+    following = fill(wire, following, WINDOW_MIN)
+    wire.close()
+    return following - 1
+
+
+def test_who_resumes_again_and_again_is_let_in_when_something_was_read(
+    stage: Stage, called: Called
+) -> None:
+    """What waits for bob to read it is bounded, however many links there were."""
+    texts = crowd(called)
+    assert not called.answers()
+    read = 0
+    while read < texts:
+        read += sum(isinstance(event, Message) for event in called.bob.next_events(DEADLINE_S))
+    reading = stage.spawn(lambda: next_of(called.bob, Reconnected))
+    wire, window = resumed(called, texts + 1)
+    assert window >= WINDOW_MIN
+    reading.result(DEADLINE_S)
+    wire.send(batch(texts + 1, TWO))
+    assert next_of(called.bob, Message).text == "two"
+
+
+def test_a_conversation_that_nobody_reads_can_be_hung_up_between_two_links(called: Called) -> None:
+    crowd(called)
+    assert not called.answers()
+    ends = Deadline(DEADLINE_S)
+    called.bob.hang_up()
+    assert not ends.over
+
+
+def test_a_program_that_reads_nothing_ends_between_two_links(stage: Stage, called: Called) -> None:
+    crowd(called)
+    assert not called.answers()
+    ends = Deadline(DEADLINE_S)
+    stage.peers["bob"].close()
+    assert not ends.over
+
+
+def test_a_conversation_that_nobody_reads_ends_as_one_that_nobody_resumes(
+    stage: Stage, request: pytest.FixtureRequest
+) -> None:
+    stage.redial_s = 1.0
+    called: Called = request.getfixturevalue("called")
+    called.bob.send("kept")
+    crowd(called)
+    wait_until(lambda: called.bob._line.ended, "bob's line has ended")
+    error = broken(called.bob)
+    assert isinstance(error, ConversationBroken)
+    assert isinstance(error.__cause__, ConnectionLost)
+    assert "was not read here" in str(error)
+    assert error.unconfirmed == 1
+    assert [each.text for each in stage.peers["bob"].outbox()] == ["kept"]
 
 
 @pytest.mark.parametrize("resume", [1, 3])

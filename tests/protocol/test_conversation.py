@@ -798,6 +798,61 @@ def test_a_new_link_is_lent_the_smallest_window_and_reading_pays_for_it() -> Non
     assert receipts.ack() == Ack(4, WINDOW_MIN)
 
 
+def test_no_link_is_lent_more_before_what_was_lent_is_paid_back() -> None:
+    receipts = Receipts(WINDOW_MIN)
+    receipts.store(3, WINDOW_MIN)
+    assert receipts.resume() == WINDOW_MIN
+    receipts.store(4, 10)
+    with pytest.raises(LocalProtocolError, match="waits to be read"):
+        receipts.resume()
+    assert [(receipts.read(octets), receipts.crowded) for octets in (9, 1)] == [
+        (False, True),
+        (False, False),
+    ]
+    assert receipts.resume() == WINDOW_MIN
+
+
+def test_after_the_bye_any_link_can_be_offered_a_window() -> None:
+    """Nothing can come by it."""
+    receipts = Receipts(WINDOW_MIN)
+    receipts.store(3, WINDOW_MIN)
+    receipts.resume()
+    receipts.store(4, WINDOW_MIN)
+    receipts.end()
+    assert not receipts.crowded
+    assert receipts.resume() == WINDOW_MIN
+
+
+@given(
+    window=st.integers(WINDOW_MIN, 2 * WINDOW_MIN),
+    acts=st.lists(st.tuples(st.sampled_from(["fill", "read", "resume"]), st.integers(0, 100))),
+)
+def test_whoever_resumes_again_and_again_fills_no_more_than_one_window_more(
+    window: int, acts: list[tuple[str, int]]
+) -> None:
+    """What waits to be read is bounded; and a reader that gets on lets the next link come."""
+    receipts = Receipts(window)
+    edge, stored, unread = window, 0, 0
+    for act, share in acts:
+        if act == "fill":
+            octets = (edge - stored) * share // 100
+            stored += octets
+            unread += octets
+            receipts.store(stored, octets)
+        elif act == "read":
+            octets = unread * share // 100
+            unread -= octets
+            receipts.read(octets)
+        elif not receipts.crowded:
+            offered = receipts.resume()
+            assert offered >= WINDOW_MIN
+            edge = max(edge, stored + offered)
+        assert stored + receipts.ack().window >= edge, "an edge moved left"
+        edge = stored + receipts.ack().window
+        assert unread <= window + WINDOW_MIN
+        assert receipts.crowded == (unread > window)
+
+
 def test_what_was_stored_before_a_new_start_has_been_read() -> None:
     receipts = Receipts(WINDOW_MIN)
     receipts.restore(7)
