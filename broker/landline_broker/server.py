@@ -137,7 +137,8 @@ class Broker:
         host = invite_host(settings.listen, settings.advertise)
         self._invite = Invite(host, port, keys.octets)
         write_invite(settings.data_dir, str(self._invite))
-        log.info("listening on %s port %d, with %r", settings.listen.host, port, store.database)
+        url = store.database.url.render_as_string(hide_password=True)
+        log.info("listening on %s port %d, with %s", settings.listen.host, port, url)
 
     def _admit(self, context: Context) -> None:
         bound = threading.Event()
