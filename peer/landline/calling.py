@@ -14,6 +14,7 @@ import zmq
 
 from landline.client import BrokerClient
 from landline.conversation import Conversation
+from landline.deadline import Deadline
 from landline.device import DeviceKey
 from landline.ends import Address, Dial, Engagements, Guest
 from landline.errors import (
@@ -27,11 +28,13 @@ from landline.errors import (
 from landline.events import (
     CaughtUp,
     Connected,
+    Delivered,
     Ended,
     EndpointReceived,
     Message,
     Progress,
     Ringing,
+    SaidBye,
 )
 from landline.journal import Journal, KeptConversation
 from landline.letters import HangUp, Opened, Over, Parties, Rang
@@ -47,11 +50,14 @@ ASK_S = 2.0
 RESUMABLE_MS = 600_000
 """How long after its last word a conversation of a program that died can go on."""
 STALLED_S = 30.0
-"""How long a delivery may take to get on."""
+"""How long a delivery may go without a text that is confirmed, or the other's bye."""
 
 
 class Caller:
-    """Calls users on behalf of ``me``; ``journal`` opens the journal anew."""
+    """Calls users on behalf of ``me``; ``journal`` opens the journal anew.
+
+    A delivery has ``stalled_s`` seconds to get on, again and again.
+    """
 
     def __init__(
         self,
@@ -62,6 +68,7 @@ class Caller:
         journal: Callable[[], Journal],
         engagements: Engagements,
         redial_s: float,
+        stalled_s: float = STALLED_S,
     ) -> None:
         self.me = me
         self._context = context
@@ -70,6 +77,7 @@ class Caller:
         self._journal = journal
         self._engagements = engagements
         self._redial_s = redial_s
+        self._stalled_s = stalled_s
         self._line: Line | None = None
 
     def call(
@@ -141,9 +149,18 @@ class Caller:
         """
         with self.call(name, client, lambda _: None, ring=False) as talk:
             talk.bye()
-            while not isinstance(event := talk.next_event(STALLED_S), Ended):
-                if event is None:
-                    raise ConversationBroken(f"{name} does not say bye")
+            patience = Deadline(self._stalled_s)
+            while not patience.expired:
+                event = talk.next_event(patience.remaining())
+                if isinstance(event, Ended):
+                    return
+                # Whatever else the other says or does brings nothing of this any further.
+                if isinstance(event, Delivered | SaidBye):
+                    patience = Deadline(self._stalled_s)
+            talk.hang_up()
+            raise ConversationBroken(
+                f"the delivery did not get on: {name} confirmed nothing more, and said no bye"
+            )
 
     def hang_up(self) -> None:
         """End what is being done now. Any thread may ask for it."""

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
+from landline.calling import Caller
+from landline.courier import Courier
+from landline.device import device_key
+from landline.ends import Engagements
+from landline.errors import ConversationBroken
 from landline.events import Message
 from landline.journal import Journal
-from landline_protocol.frames import Accept, Batch, Hello
-from tests.peer.raw import Raw, welcome
+from landline_protocol.frames import Accept, Batch, Hello, Text
+from landline_protocol.limits import REDIAL_S
+from tests.peer.raw import Raw, Wire, batch, welcome
 from tests.peer.stage import DEADLINE_S, next_of
 from tests.support.waiting import Deadline, wait_until
 
 if TYPE_CHECKING:
+    from landline.peer import Peer
     from landline.waiting import IncomingCall
     from tests.peer.stage import Stage
 
@@ -28,6 +38,68 @@ def keep(stage: Stage, other: str, text: str) -> None:
     home = stage.peers["alice"].home
     with closing(Journal(home.journal("alice", stage.invite))) as journal:
         journal.post(other, [(1, text)])
+
+
+def impatient(stage: Stage, alice: Peer) -> Caller:
+    """Return a caller of alice's for whom a delivery has to get on soon."""
+    return Caller(
+        alice._context,
+        stage.invite,
+        device_key(alice.home),
+        "alice",
+        alice._journal_of("alice"),
+        Engagements(),
+        REDIAL_S,
+        stalled_s=1.0,
+    )
+
+
+def drip(wire: Wire, ends: threading.Event) -> None:
+    """Take a delivery, confirm nothing of it, and say something now and then."""
+    wire.send(welcome(wire.expect(Hello)))
+    wire.send(Accept())
+    number = 1
+    while not ends.wait(0.1):
+        wire.send(batch(number, Text(1, "wait")))
+        number += 1
+
+
+def test_who_says_much_and_confirms_nothing_does_not_hold_a_delivery(stage: Stage) -> None:
+    alice = stage.peer("alice")
+    wire = Raw(stage, "mallory").wait()
+    keep(stage, "mallory", "kept")
+    ends = threading.Event()
+    stage.resources.callback(ends.set)
+    stage.spawn(drip, wire, ends)
+    due = Deadline(DEADLINE_S)
+    with (
+        closing(alice._new_client()) as client,
+        pytest.raises(ConversationBroken, match="mallory confirmed nothing more"),
+    ):
+        impatient(stage, alice).deliver("mallory", client)
+    assert not due.over
+    assert [each.text for each in alice.outbox()] == ["kept"]
+
+
+def test_who_holds_a_delivery_keeps_nobody_else_from_theirs(stage: Stage) -> None:
+    """Aaron comes before bob."""
+    alice = stage.peer("alice")
+    wire = Raw(stage, "aaron").wait()
+    calls = iter(stage.wait(stage.peer("bob")))
+    keep(stage, "aaron", "held")
+    keep(stage, "bob", "kept")
+    ends = threading.Event()
+    stage.resources.callback(ends.set)
+    stage.spawn(drip, wire, ends)
+    notices: list[str] = []
+    courier = Courier(
+        impatient(stage, alice), alice._new_client, alice._journal_of("alice"), notices.append
+    )
+    courier.start()
+    stage.resources.callback(courier.stop)
+    assert heard(next(calls)) == ["kept"]
+    wait_until(lambda: notices, "alice is told")
+    assert notices == ["what was kept for bob is delivered"]
 
 
 def test_what_is_kept_is_delivered_while_one_waits(stage: Stage) -> None:
