@@ -270,7 +270,8 @@ class Sender(threading.Thread):
         if not self._carrying:
             return
         assert self._greeted is not None
-        most = POSTED_A_TURN if self._greeted.carries else 0
+        is_open = self._outbound.state is OutboundState.OPEN
+        most = POSTED_A_TURN if self._greeted.carries and is_open else 0
         posted = self._journal.posted(self._known.other, most)
         if posted:
             self._chunks += self._outbound.say([Text(each.at_ms, each.text) for each in posted])
@@ -597,11 +598,13 @@ def _with_count(error: LandlineError | None, unconfirmed: int) -> LandlineError:
     if error is not None and not isinstance(error, ConversationBroken):
         return error
     why = "you hung up before both had said bye" if error is None else str(error)
-    messages = "message was" if unconfirmed == 1 else "messages were"
-    kept = "; what is not delivered is kept for the next call" if unconfirmed else ""
-    broken = ConversationBroken(
-        f"the conversation broke off: {why}; {unconfirmed} {messages} not confirmed{kept}",
-        unconfirmed,
-    )
+    outcome = "all that you said was delivered"
+    if unconfirmed:
+        messages = "message was" if unconfirmed == 1 else "messages were"
+        outcome = (
+            f"{unconfirmed} {messages} not confirmed;"
+            " what is not delivered is kept for the next call"
+        )
+    broken = ConversationBroken(f"the conversation broke off: {why}; {outcome}", unconfirmed)
     broken.__cause__ = error
     return broken

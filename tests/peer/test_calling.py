@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from landline.events import (
     Reconnecting,
     SaidBye,
 )
+from landline.home import Home
+from landline.journal import Journal
 from landline.peer import Peer
 from landline_protocol.frames import Accept, Hello, Refuse
 from tests.peer.raw import Raw, welcome
@@ -357,6 +360,38 @@ def test_what_is_said_to_a_caller_that_was_killed_after_its_bye_is_shown(
         again.hang_up()
     caught_up = [step for step in steps if isinstance(step, CaughtUp)]
     assert [each.text for step in caught_up for each in step.messages] == ["one", "two"]
+
+
+def test_what_waits_is_not_said_in_a_conversation_after_its_bye(
+    stage: Stage, children: Children, proxy: Proxy
+) -> None:
+    """But in the next one."""
+    waiting = stage.wait(stage.peer("bob"))
+    stage.lead_through(proxy, waiting)
+    calls = iter(waiting)
+    stage.peer("alice").close()
+    first = talker(stage, children, "alice", "call", "bob")
+    bob = next(calls).accept()
+    path = Home(stage.home("alice")).journal("alice", stage.invite)
+    with closing(Journal(path)) as journal:
+        (kept,) = wait_until(lambda: journal.in_progress("bob"), "the conversation is kept")
+        proxy.stall()
+        first.close_stdin()
+        wait_until(lambda: list(journal.chunks(kept.id, mine=True)), "the bye is kept")
+        first.kill()
+        first.wait()
+        journal.post("bob", [(5, "later")])
+    proxy.cut()
+    proxy.resume()
+    with Peer(stage.home("alice")) as alice:
+        calling = stage.spawn(lambda: alice.call("bob"))
+        next_of(bob, SaidBye)
+        bob.bye()
+        assert events(bob)[-1] == Ended(said=0, heard=0)
+        again = next(calls).accept()
+        assert next_of(again, Message).text == "later"
+        calling.result(DEADLINE_S).hang_up()
+        again.hang_up()
 
 
 def test_a_callee_that_is_killed_takes_the_conversation_up_again(
