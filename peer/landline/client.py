@@ -11,6 +11,7 @@ import random
 import socket
 import time
 from contextlib import suppress
+from errno import EMFILE, ENFILE
 from typing import TypeVar
 
 import zmq
@@ -124,7 +125,12 @@ class BrokerClient:
 
     def _connected(self, deadline: Deadline) -> "_Wire":
         if self._wire is None:
-            wire = _Wire(self._context, self.invite, self._key)
+            try:
+                wire = _Wire(self._context, self.invite, self._key)
+            except zmq.ZMQError as error:
+                if error.errno not in (EMFILE, ENFILE):
+                    raise
+                raise BrokerUnreachable(f"the broker cannot be asked: {error}") from error
             try:
                 wire.connect(Deadline(deadline.remaining(CONNECT_S)))
             except BaseException:

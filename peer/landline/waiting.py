@@ -4,6 +4,7 @@ Ties a gate and one line after the other together: a fresh PAIR for each
 caller. It prints nothing and asks nobody.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from types import TracebackType
@@ -11,6 +12,7 @@ from typing import Self
 
 import zmq
 
+from landline import descriptors
 from landline.calling import resumable
 from landline.conversation import Conversation
 from landline.courier import Courier
@@ -25,6 +27,9 @@ from landline_protocol.errors import FailCode
 from landline_protocol.frames import Accept, Decline
 from landline_protocol.limits import REDIAL_S, RING_S, SAY_MAX
 from landline_protocol.messages import Account
+
+AGAIN_S = 0.5
+"""How long after an attempt to listen that lacked descriptors the next one is made."""
 
 
 class IncomingCall:
@@ -120,6 +125,7 @@ class Waiting:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            descriptors.allow_all()
             # The gate first: a bound PAIR without a gate would let nobody in.
             self._gate.on_end = self._wake
             self._gate.start()
@@ -173,13 +179,31 @@ class Waiting:
             if isinstance(notice, Over):
                 # Before a new line is made: in a context that ends none can be.
                 self._gate.check()
-                if not isinstance(notice.error, Unavailable | None):
-                    raise notice.error
+                error = notice.error
+                if not isinstance(error, Unavailable | None) and not descriptors.lacked(error):
+                    raise error
                 # Somebody was let in and did not come to ring.
                 self._hang_up()
                 self._listen()
 
     def _listen(self) -> None:
+        """Let callers in; as long as too many files are open for that, try again and again."""
+        told = False
+        while True:
+            try:
+                self._let_in()
+                return
+            except (LandlineError, zmq.ZMQError, OSError) as error:
+                if isinstance(error, zmq.ContextTerminated) or not descriptors.lacked(error):
+                    raise
+            self._hang_up()
+            self._gate.check()
+            if not told:
+                self._notice("too many files are open; callers are let in again when some are not")
+                told = True
+            time.sleep(AGAIN_S)
+
+    def _let_in(self) -> None:
         self._vacant = True
         self._bind(self.account.port)
         expected = self._last + self._resumable()

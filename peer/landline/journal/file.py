@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from errno import EDQUOT, ENOSPC
+from errno import EDQUOT, EMFILE, ENFILE, ENOSPC
 from pathlib import Path
 
 import msgspec
@@ -19,6 +19,7 @@ BUSY_MS = 5_000
 """How long another program may hold the file locked, in milliseconds."""
 
 _MAKE_ROOM = "make room on its disk, then try again"
+_CLOSE = "too many files are open: end other programs, then try again"
 _PERMIT = "see to it that you may write it and its directory, then try again"
 _DAMAGED = (
     "it is damaged: move it away to begin a new one, and keep it, because most of it can be"
@@ -61,6 +62,12 @@ class File:
                 isolation_level=None,
                 check_same_thread=False,
             )
+
+    def open_log(self) -> None:
+        """Open the write-ahead log, if there is one: later there may be no descriptor for it."""
+        with self.explained(), suppress(FileNotFoundError):
+            if self._log is None:
+                self._log = os.open(f"{self.path}-wal", os.O_RDONLY)
 
     def close(self) -> None:
         try:
@@ -131,6 +138,8 @@ class File:
 
 def _advice(error: Exception) -> str:
     if isinstance(error, OSError):
+        if error.errno in (EMFILE, ENFILE):
+            return _CLOSE
         return _MAKE_ROOM if error.errno in (ENOSPC, EDQUOT) else _PERMIT
     if isinstance(error, msgspec.MsgspecError):
         return _DAMAGED

@@ -48,6 +48,7 @@ class Journal:
         self._file = File(path)
         try:
             prepare(self._file)
+            self._file.open_log()
         except BaseException:
             self._file.close()
             raise
