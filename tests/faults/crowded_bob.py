@@ -31,7 +31,8 @@ def hog() -> None:
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT // 2, LIMIT))
     with Peer(sys.argv[1], notice=lambda say: print(say, flush=True)) as bob, bob.wait() as waiting:
-        print("limit", resource.getrlimit(resource.RLIMIT_NOFILE)[0], flush=True)
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        print("limit", limit, "port", waiting.port, flush=True)
         threading.Thread(target=hog, daemon=True).start()
         for call in waiting:
             try:

@@ -165,6 +165,23 @@ def test_what_is_confirmed_stays_confirmed(journal: Journal) -> None:
     assert found.confirmed == 5
 
 
+def test_what_is_stored_is_synced_though_no_descriptor_is_left(path: Path) -> None:
+    """Also for the first time."""
+    program = f"""if True:
+        import os, resource
+        from pathlib import Path
+        from landline.journal import Journal
+        journal = Journal(Path({str(path)!r}))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+        journal.sync()
+        print("synced")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, timeout=30
+    )
+    assert done.stdout == b"synced\n", done.stderr
+
+
 def test_all_is_stored_or_nothing(journal: Journal) -> None:
     """A chunk that does not fit takes those beside it, and the outbox, back with it."""
     talk = begin(journal)
