@@ -179,7 +179,8 @@ class Caller:
     def _part(self, talk: Conversation, progress: Callable[[Progress], None]) -> None:
         """Let a conversation end in which everything has been said here; tell what is heard."""
         try:
-            while events := talk.next_events(FAREWELL_S):
+            patience = Deadline(self._stalled_s)
+            while events := talk.next_events(patience.remaining(FAREWELL_S)):
                 messages = [event for event in events if isinstance(event, Message)]
                 if messages:
                     progress(CaughtUp(talk.other, messages))

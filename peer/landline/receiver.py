@@ -200,7 +200,7 @@ class Receiver(threading.Thread):
             return lost.error
 
     def _start(self) -> None:
-        self._end_said = self._end_heard = False
+        self._end_said = self._end_heard = self._shaken = False
         self._beat = Deadline(None)
         if isinstance(self._end, Listen):
             self._listen(self._end)
@@ -646,9 +646,12 @@ class Receiver(threading.Thread):
             parties, resume = self._known.parties, self._known.inbound.heard + 1
             self._link.send(self._end.hello(parties, resume, self._window))
             self._deadline = Deadline(self._redial.patience.remaining(REDIAL_DIAL_S))
-        elif self._link.state is LinkState.START:
+            return
+        # The hello of this very connection may have been read before.
+        again, self._shaken = self._shaken, True
+        if self._link.state is LinkState.START:
             self._deadline = Deadline(self._redial.patience.remaining(self._end.hello_s))
-        elif self._link.state is LinkState.OPEN:
+        elif again and self._link.state is LinkState.OPEN:
             # Only the one who is here is let in, and knocks again: this link is dead.
             self._lost()
 
