@@ -25,7 +25,7 @@ from landline.journal import Journal
 from landline.peer import Peer
 from landline_protocol.frames import Accept, Hello, Refuse
 from tests.peer.raw import Raw, welcome
-from tests.peer.stage import DEADLINE_S, broken, events, next_of
+from tests.peer.stage import DEADLINE_S, broken, events, insist, next_of
 from tests.support.proxy import Proxy, Way
 from tests.support.waiting import wait_until
 
@@ -350,7 +350,7 @@ def test_what_is_said_to_a_caller_that_was_killed_after_its_bye_is_shown(
     bob.send("two")
     steps: list[Progress] = []
     with Peer(stage.home("alice")) as alice:
-        calling = stage.spawn(lambda: alice.call("bob", progress=steps.append))
+        calling = stage.spawn(insist, lambda: alice.call("bob", progress=steps.append))
         next_of(bob, Reconnected)
         bob.bye()
         assert events(bob)[-1] == Ended(said=2, heard=0)
@@ -384,7 +384,7 @@ def test_what_waits_is_not_said_in_a_conversation_after_its_bye(
     proxy.cut()
     proxy.resume()
     with Peer(stage.home("alice")) as alice:
-        calling = stage.spawn(lambda: alice.call("bob"))
+        calling = stage.spawn(insist, lambda: alice.call("bob"))
         next_of(bob, SaidBye)
         bob.bye()
         assert events(bob)[-1] == Ended(said=0, heard=0)
