@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from landline.errors import ConversationBroken, LandlineError
 from landline.events import Connected, Delivered, Ended, Event, Reconnected, Reconnecting
-from landline_protocol.frames import Accept, Ack, Batch, Decline, Hello, Text
+from landline_protocol.frames import Accept, Ack, Bye, Chunk, Decline, Hello, Text
 from landline_protocol.link import Role
 
 TEXT_ROOM = 64
@@ -114,15 +114,15 @@ class LinkDown(Struct, frozen=True):
 
 
 class Heard(Struct, frozen=True):
-    """Receiver to sender: these new items came; ``digest`` is that of all so far."""
+    """Receiver to sender: these new items came, with so many ``octets``.
 
-    batch: Batch
+    ``digest`` is that of all texts so far; ``bye`` is the last item, if it is one.
+    """
+
+    chunks: list[Chunk]
+    octets: int
     digest: bytes
-
-    @property
-    def upto(self) -> int:
-        """The number of the last item."""
-        return self.batch.first + len(self.batch.items) - 1
+    bye: Bye | None
 
 
 class Synced(Struct, frozen=True):
@@ -256,7 +256,9 @@ class Room:
         self._said = 0
         self._said_bye = False
         self._closed = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting = 0
 
     def put(self, text: Text) -> int:
         """Take a text, when there is room, and return its number.
@@ -264,7 +266,7 @@ class Room:
         Raises:
             ConversationBroken: bye has been said, or the conversation has ended.
         """
-        with self._changed:
+        with self._lock:
             self._let_in()
             self._texts.append(text)
             self._size += len(text.text) + TEXT_ROOM
@@ -276,7 +278,7 @@ class Room:
 
         Raises: as ``put``.
         """
-        with self._changed:
+        with self._lock:
             self._let_in()
             self._texts += texts
             self._size += sum([len(each.text) for each in texts]) + TEXT_ROOM * len(texts)
@@ -285,14 +287,14 @@ class Room:
 
     def put_bye(self, at_ms: int) -> None:
         """Let nothing more in, and tell the sender. May be called again."""
-        with self._changed:
+        with self._lock:
             if not self._said_bye:
                 self._said_bye = True
                 self._mailbox.put(SayBye(at_ms))
 
     def take(self) -> list[Text]:
         """Return all that was put and not yet taken; it goes on counting as ``beyond``."""
-        with self._changed:
+        with self._lock:
             texts, self._texts = self._texts, []
             self._beyond += self._size
             self._size = 0
@@ -300,14 +302,14 @@ class Room:
 
     def hold(self, beyond: int) -> None:
         """Set how much of what was taken still waits for the wire."""
-        with self._changed:
+        with self._lock:
             self._beyond = beyond
-            if self._size + beyond <= self._most:
+            if self._waiting and self._size + beyond <= self._most:
                 self._changed.notify_all()
 
     def close(self) -> int:
         """Let nothing more in, wake whoever waits, and return how much was put."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._changed.notify_all()
             return self._said
@@ -315,7 +317,11 @@ class Room:
     def _let_in(self) -> None:
         """Wait for room, and tell the sender if it has taken all that was put before."""
         while self._size + self._beyond > self._most and not self._closed:
-            self._changed.wait()
+            self._waiting += 1
+            try:
+                self._changed.wait()
+            finally:
+                self._waiting -= 1
         if self._said_bye:
             raise ConversationBroken("you have said bye; nothing was sent")
         if self._closed:

@@ -76,6 +76,8 @@ class Line:
         """
         if self._over is not None:
             return self._over
+        if seconds == 0.0 and self._notices.empty():
+            return None
         try:
             notice = self._notices.get(timeout=seconds)
         except Empty:

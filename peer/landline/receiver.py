@@ -60,7 +60,7 @@ from landline.pair import GOODBYE_MS
 from landline.redial import Redial
 from landline.visible import visible
 from landline_protocol import VERSION
-from landline_protocol.conversation import InboundState
+from landline_protocol.conversation import InboundState, joined
 from landline_protocol.errors import FailCode, RemoteProtocolError
 from landline_protocol.frames import (
     Accept,
@@ -68,11 +68,13 @@ from landline_protocol.frames import (
     Ask,
     Batch,
     Bye,
+    Chunk,
     Decline,
     End,
     Fail,
     Frame,
     Hello,
+    Item,
     Kind,
     Refuse,
     Stored,
@@ -157,7 +159,7 @@ class Receiver(threading.Thread):
         self._idle_octets = 0
         self._ack: Ack | None = None
         self._acked: Ack | None = None
-        self._held: list[Heard] = []
+        self._held: list[Chunk] = []
         self._held_octets = 0
         self._held_until = Deadline(None)
         self._leaving = False
@@ -236,27 +238,28 @@ class Receiver(threading.Thread):
             if stuck != link.stuck:
                 stuck = not stuck
                 poller.modify(link.socket, zmq.POLLIN | (zmq.POLLOUT if stuck else 0))
-            ready = dict(poller.poll(self._patience_ms()))
-            if self._held and self._held_until.expired:
-                self._tell_sender()
+            alarm = self._deadline.first(self._beat, self._held_until)
+            ready = dict(poller.poll(alarm.remaining_ms()))
             # The wire before the monitor: what came before a disconnection counts.
             if link.socket in ready:
                 self._take_wire()
             if self._control in ready:
                 self._take_control()
-            if stuck or link.stuck:
+            if stuck:
                 self._flush()
             if link.monitor in ready:
                 self._take_monitor()
             # After what has come, and however much of it comes.
-            if self._deadline.expired:
-                self._too_late()
-            if self._beat.expired:
-                self._heartbeat()
+            if alarm.expired:
+                self._take_time()
 
-    def _patience_ms(self) -> int | None:
-        most = self._beat.remaining()
-        return (self._held_until if self._held else self._deadline).remaining_ms(most)
+    def _take_time(self) -> None:
+        if self._held_until.expired:
+            self._tell_sender()
+        if self._deadline.expired:
+            self._too_late()
+        if self._beat.expired:
+            self._heartbeat()
 
     def _heartbeat(self) -> None:
         """Show the other side that this one is there, and see whether it is, too.
@@ -412,8 +415,15 @@ class Receiver(threading.Thread):
             for number, item in enumerate(new.items, new.first)
         ]
         octets = inbound.octets - before
+        if not self._held:
+            self._held_until = Deadline(HOLD_S)
+        self._held.append(Chunk(new.first, len(new.items), new.octets))
+        self._held_octets += octets
+        # Whoever waits for it runs as soon as this thread does not: little comes after it.
         self._notices.put(Arrived(events, octets))
-        self._hold(Heard(new, inbound.digest), octets)
+        last = new.items[-1]
+        if self._held_octets >= WINDOW // 8 or type(last) is Bye:
+            self._tell_sender(last)
 
     def _note_idle(self, octets: int) -> None:
         """Count what says nothing new, until the next beat.
@@ -425,23 +435,20 @@ class Receiver(threading.Thread):
         if self._idle_octets > WINDOW:
             raise RemoteProtocolError(FailCode.OVERRUN, "a flood of frames that say nothing new")
 
-    def _hold(self, heard: Heard, octets: int) -> None:
-        """Keep what was heard for a moment: the sender stores several at once.
+    def _tell_sender(self, last: Item | None = None) -> None:
+        """Let the sender store what was heard, which may end in a bye.
 
-        The reply, if the application has one, goes out before that.
+        What is heard waits a moment for more: the sender stores and acknowledges
+        all of it at once, and the reply, if the application has one, goes out
+        before that.
         """
-        if not self._held:
-            self._held_until = Deadline(HOLD_S)
-        self._held.append(heard)
-        self._held_octets += octets
-        if self._held_octets >= WINDOW // 8 or type(heard.batch.items[-1]) is Bye:
-            self._tell_sender()
-
-    def _tell_sender(self) -> None:
-        for letter in self._held:
-            self._mailbox.put(letter)
-        self._held.clear()
-        self._held_octets = 0
+        if self._held:
+            bye = last if type(last) is Bye else None
+            digest = self._known.inbound.digest
+            self._mailbox.put(Heard(joined(self._held), self._held_octets, digest, bye))
+            self._held.clear()
+            self._held_octets = 0
+            self._held_until = Deadline(None)
 
     def _asked(self, ask: Ask) -> None:
         if ask.conversation == self._known.parties.conversation:

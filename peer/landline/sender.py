@@ -57,7 +57,7 @@ from landline.letters import (
 from landline.syncer import Syncer
 from landline_protocol.conversation import Outbound, OutboundState, Receipts
 from landline_protocol.errors import FailCode, RemoteProtocolError
-from landline_protocol.frames import Accept, Ask, Bye, Chunk, End, Fail, Stored, Text, encode
+from landline_protocol.frames import Accept, Ask, Chunk, End, Fail, Stored, Text, encode
 from landline_protocol.limits import ACK_S, ASKS_MAX, CHUNK_MAX, WINDOW
 from landline_protocol.link import Role
 
@@ -246,7 +246,8 @@ class Sender(threading.Thread):
     def _say(self) -> None:
         """Number and journal what there is to be said, then send what the window lets go."""
         outbound = self._outbound
-        self._carry()
+        if self._carrying:
+            self._carry()
         if self._phase is Phase.TALKING:
             texts = self._room.take()
             if texts:
@@ -267,8 +268,6 @@ class Sender(threading.Thread):
 
     def _carry(self) -> None:
         """Say what waits in the outbox, some at a time, before anything else."""
-        if not self._carrying:
-            return
         assert self._greeted is not None
         is_open = self._outbound.state is OutboundState.OPEN
         most = POSTED_A_TURN if self._greeted.carries and is_open else 0
@@ -423,16 +422,14 @@ class Sender(threading.Thread):
     def _hear(self, heard: Heard) -> None:
         if self._id is None or self._failed:
             return
-        batch = heard.batch
-        last = batch.items[-1]
-        if type(last) is Bye:
-            self._outbound.check_agreement(last)
+        if heard.bye is not None:
+            self._outbound.check_agreement(heard.bye)
             self._heard_bye = True
             self._receipts.end()
-        self._heard.append(Chunk(batch.first, len(batch.items), batch.octets))
+        self._heard += heard.chunks
         self._heard_digest = heard.digest
-        self._heard_count = heard.upto
-        self._unsynced.append((heard.upto, len(batch.octets)))
+        self._heard_count = heard.chunks[-1].last
+        self._unsynced.append((self._heard_count, heard.octets))
         self._busy = True
 
     def _synced(self, synced: Synced) -> None:

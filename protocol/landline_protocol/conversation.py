@@ -559,6 +559,30 @@ def _chunks(first: int, count: int, octets: bytes) -> list[Chunk]:
     return chunks
 
 
+def joined(chunks: Iterable[Chunk]) -> list[Chunk]:
+    """Join chunks that follow one another, each result as long as a chunk may be.
+
+    What came one by one is then stored together. A chunk that is longer than that
+    by itself stays as it is.
+    """
+    runs: list[Chunk] = []
+    run: list[bytes] = []
+    first = count = size = 0
+    for chunk in chunks:
+        fits = size + len(chunk.octets) <= CHUNK_MAX and count + chunk.count <= BATCH_ITEMS_MAX
+        if run and not fits:
+            runs.append(Chunk(first, count, b"".join(run)))
+            run.clear()
+        if not run:
+            first, count, size = chunk.first, 0, 0
+        run.append(chunk.octets)
+        count += chunk.count
+        size += len(chunk.octets)
+    if run:
+        runs.append(Chunk(first, count, b"".join(run)))
+    return runs
+
+
 def _cut(chunk: Chunk, upto: int) -> tuple[Chunk, Chunk]:
     """Return what a chunk has up to a number, and the rest."""
     count = upto + 1 - chunk.first

@@ -19,7 +19,6 @@ def test_never_is_never() -> None:
     assert never.remaining() is None
     assert never.remaining(3.0) == 3.0
     assert never.remaining_ms() is None
-    assert never.remaining_ms(0.5) == 501
 
 
 def test_what_is_left_is_never_below_nothing() -> None:
@@ -36,6 +35,13 @@ def test_no_more_than_the_most_is_left() -> None:
     left = far.remaining()
     assert left is not None
     assert 900.0 < left <= 1_000.0
+
+
+def test_the_first_of_several_is_the_one_that_comes_first() -> None:
+    never, soon, later = Deadline(None), Deadline(1.0), Deadline(2.0)
+    assert later.first(never, soon) is soon
+    assert never.first(later) is later
+    assert never.first() is never
 
 
 def test_no_poll_is_asked_for_more_than_it_takes() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from landline_protocol.conversation import (
     UnfitText,
     check_text,
     fresh_digest,
+    joined,
 )
 from landline_protocol.errors import FailCode, LocalProtocolError, RemoteProtocolError
 from landline_protocol.frames import (
@@ -288,6 +290,25 @@ def test_what_cannot_be_said_is_found_before(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "x" * TEXT_MAX, "é" * (TEXT_MAX // 2), "☎" * 21_845])
 def test_a_text_that_fits_is_fit(text: str) -> None:
     check_text(text)
+
+
+@given(st.lists(st.integers(1, CHUNK_MAX // 2) | st.integers(CHUNK_MAX, CHUNK_MAX + 9), max_size=9))
+def test_joined_chunks_are_the_same_items_in_as_few_as_may_be(sizes: list[int]) -> None:
+    chunks = [Chunk(number, 1, b"x" * size) for number, size in enumerate(sizes, 5)]
+    runs = joined(iter(chunks))
+    assert b"".join(run.octets for run in runs) == b"x" * sum(sizes)
+    assert [run.first for run in runs] == [5, *(run.last + 1 for run in runs)][: len(runs)]
+    assert sum(run.count for run in runs) == len(sizes)
+    assert all(run.count == 1 or len(run.octets) <= CHUNK_MAX for run in runs)
+    # The next one would not have fitted.
+    for run, following in pairwise(runs):
+        assert len(run.octets) + sizes[following.first - 5] > CHUNK_MAX
+
+
+def test_no_more_items_are_joined_than_a_chunk_holds() -> None:
+    half = BATCH_ITEMS_MAX // 2
+    chunks = [Chunk(1 + half * each, half, b"x") for each in range(3)]
+    assert [run.count for run in joined(chunks)] == [BATCH_ITEMS_MAX, half]
 
 
 def test_nothing_is_said_after_bye() -> None:

@@ -32,6 +32,7 @@ from landline_protocol.conversation import (
     OutboundState,
     Receipts,
     fresh_digest,
+    joined,
 )
 from landline_protocol.errors import FailCode, LocalProtocolError, RemoteProtocolError
 from landline_protocol.frames import (
@@ -297,10 +298,11 @@ class Side:
     # Hearing.
 
     def write(self) -> None:
-        """Write what was heard; it is not synced yet."""
-        for chunk in self.unwritten:
+        """Write what was heard; it is not synced yet. One of the two joins it first."""
+        chunks = joined(self.unwritten) if self.name == "alice" else self.unwritten
+        for chunk in chunks:
             self.journal.write(("heard", self.conversation, chunk))
-        self.unsynced += self.unwritten
+        self.unsynced += chunks
         self.unwritten = []
 
     def sync(self) -> None:
