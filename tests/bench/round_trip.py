@@ -1,8 +1,9 @@
 """Round trips of 100 bytes: the public API against a raw PAIR with CURVE.
 
 Both ends are processes of their own. With two CPUs each gets one, because a
-round trip on one CPU is another figure than one between two. The two kinds
-take turns, round by round, so that both meet the same machine.
+round trip on one CPU is another figure than one between two. The kinds take
+turns, round by round, so that all meet the same machine. Between the two
+stands what no Python program with two threads and a journal can go below.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import zmq
 
 from landline import Peer
+from tests.bench.bare import BarePeer
 from tests.bench.brokers import PASSWORD, serving
 
 ROUNDS = 5
@@ -28,19 +32,25 @@ TEXT = "x" * 100
 
 def main() -> list[tuple[str, str, str]]:
     """Measure, and return rows of (figure, value, wanted)."""
-    raw: list[float] = []
-    api: list[float] = []
-    with pinned(0), raw_pair() as raw_trip, conversation() as api_trip:
-        for trip in (raw_trip, api_trip):
+    times: dict[str, list[float]] = {"raw": [], "bare": [], "api": []}
+    with pinned(0), raw_pair() as raw_trip, bare_peer() as bare_trip, conversation() as api_trip:
+        trips = {"raw": raw_trip, "bare": bare_trip, "api": api_trip}
+        for trip in trips.values():
             timed(trip, WARM_UP)
         for _ in range(ROUNDS):
-            raw += timed(raw_trip, TRIPS)
-            api += timed(api_trip, TRIPS)
-    rows = [("raw PAIR + CURVE, p50 / p99 [µs]", _both(raw), "")]
-    rows.append(("chat through the API, p50 / p99 [µs]", _both(api), ""))
+            for kind, trip in trips.items():
+                times[kind] += timed(trip, TRIPS)
+    raw, bare, api = times.values()
+    rows = [
+        ("raw PAIR + CURVE, p50 / p99 [µs]", _both(raw), ""),
+        ("two threads and a commit, p50 / p99 [µs]", _both(bare), ""),
+        ("chat through the API, p50 / p99 [µs]", _both(api), ""),
+        ("two threads and a commit / raw, p50", f"{_ratio(bare, raw, 50):.2f}", ""),
+    ]
     for cut, most in ((50, "2.00"), (99, "2.50")):
-        ratio = _percentile(api, cut) / _percentile(raw, cut)
-        rows.append((f"round trip, API / raw, p{cut}", f"{ratio:.2f}", f"at most {most}"))
+        rows.append(
+            (f"round trip, API / raw, p{cut}", f"{_ratio(api, raw, cut):.2f}", f"at most {most}")
+        )
     return rows
 
 
@@ -57,21 +67,44 @@ def timed(trip: Callable[[], None], count: int) -> list[float]:
 @contextmanager
 def raw_pair() -> Iterator[Callable[[], None]]:
     """Yield a round trip over a bare PAIR with CURVE, the echo in another process."""
-    with _echo("raw") as (echo, context):
-        port, key = echo.stdout.readline().split()  # type: ignore[union-attr]  # it is a pipe
-        public, secret = zmq.curve_keypair()
-        with context.socket(zmq.PAIR) as pair:
-            pair.curve_serverkey = key.encode()
-            pair.curve_publickey, pair.curve_secretkey = public, secret
-            pair.connect(f"tcp://127.0.0.1:{port}")
+    with _echo("raw") as (echo, context), _connected(context, echo) as pair:
+        octets = TEXT.encode()
+
+        def trip() -> None:
+            pair.send(octets)
+            pair.recv()
+
+        yield trip
+        pair.send(b"")
+
+
+@contextmanager
+def bare_peer() -> Iterator[Callable[[], None]]:
+    """Yield a round trip between threads that do nothing else, the echo in another process."""
+    with TemporaryDirectory() as folder:
+        here, there = (str(Path(folder, name)) for name in ("here", "there"))
+        with (
+            _echo("bare", there) as (echo, context),
+            BarePeer(context, _connected(context, echo), Path(here)) as bare,
+        ):
             octets = TEXT.encode()
 
             def trip() -> None:
-                pair.send(octets)
-                pair.recv()
+                bare.say(octets)
+                bare.hear()
 
             yield trip
-            pair.send(b"")
+
+
+def _connected(
+    context: zmq.Context[zmq.Socket[bytes]], echo: subprocess.Popen[str]
+) -> zmq.Socket[bytes]:
+    port, key = echo.stdout.readline().split()  # type: ignore[union-attr]  # it is a pipe
+    pair = context.socket(zmq.PAIR)
+    pair.curve_serverkey = key.encode()
+    pair.curve_publickey, pair.curve_secretkey = zmq.curve_keypair()
+    pair.connect(f"tcp://127.0.0.1:{port}")
+    return pair
 
 
 @contextmanager
@@ -108,14 +141,24 @@ def _echo(
 
 
 def _raw_echo() -> None:
-    public, secret = zmq.curve_keypair()
-    with zmq.Context() as context, context.socket(zmq.PAIR) as pair:
-        pair.curve_server = True
-        pair.curve_secretkey = secret
-        port = pair.bind_to_random_port("tcp://127.0.0.1")
-        print(port, public.decode(), flush=True)
+    with zmq.Context() as context, _listening(context) as pair:
         while octets := pair.recv():
             pair.send(octets)
+
+
+def _bare_echo(path: str) -> None:
+    with zmq.Context() as context, BarePeer(context, _listening(context), Path(path)) as bare:
+        while octets := bare.hear():
+            bare.say(octets)
+
+
+def _listening(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+    public, secret = zmq.curve_keypair()
+    pair = context.socket(zmq.PAIR)
+    pair.curve_server = True
+    pair.curve_secretkey = secret
+    print(pair.bind_to_random_port("tcp://127.0.0.1"), public.decode(), flush=True)
+    return pair
 
 
 def _api_echo(invite: str, home: str) -> None:
@@ -149,6 +192,10 @@ def _both(times: list[float]) -> str:
     return f"{_percentile(times, 50) * 1e6:.0f} / {_percentile(times, 99) * 1e6:.0f}"
 
 
+def _ratio(times: list[float], baseline: list[float], cut: int) -> float:
+    return _percentile(times, cut) / _percentile(baseline, cut)
+
+
 def _percentile(times: list[float], cut: int) -> float:
     return statistics.quantiles(times, n=100)[cut - 1]
 
@@ -158,6 +205,9 @@ if __name__ == "__main__":
         case ["raw"]:
             with pinned(1):
                 _raw_echo()
+        case ["bare", path]:
+            with pinned(1):
+                _bare_echo(path)
         case ["api", invite, home]:
             with pinned(1):
                 _api_echo(invite, home)
