@@ -496,6 +496,7 @@ class Side:
         self.inbound = Inbound(conversation, self.record.role.other)
         self.receipts = Receipts(self.window)
         self.unread = 0
+        self.late_acks = []  # those of another conversation
 
     def _expect(self) -> tuple[int, int]:
         """Return the window and the number of a hello or welcome."""
