@@ -67,13 +67,16 @@ class BarePeer:
         poller = zmq.Poller()
         for each in (pair, taken):
             poller.register(each, zmq.POLLIN)
-        octets = b"?"
         with pair, taken:
-            while octets:
+            while True:
                 ready = dict(poller.poll())
                 if pair in ready:
-                    octets = pair.recv(zmq.NOBLOCK)
-                    self._heard.put(octets)
+                    heard = pair.recv(zmq.NOBLOCK)
+                    self._heard.put(heard)
+                    if not heard:
+                        return
                 if taken in ready:
-                    octets = taken.recv(zmq.NOBLOCK)
-                    pair.send(octets)
+                    said = taken.recv(zmq.NOBLOCK)
+                    pair.send(said)
+                    if not said:
+                        return
