@@ -114,7 +114,6 @@ class Chat:
             history=InMemoryHistory(),
             accept_handler=self._accept,
             on_text_changed=self._typed,
-            read_only=Condition(lambda: self._said_bye),
         )
         self._screen = _screen(
             self._buffer, self._rows_under_way, self._prompt, self._toolbar, self._keys()
@@ -184,12 +183,15 @@ class Chat:
         try:
             work()
         except Exception as error:  # noqa: BLE001 - the loop would ask to press Enter, and go on
+            self._exit(error)
+
+    def _exit(self, error: BaseException) -> None:
+        if not self._screen.is_done:
             self._screen.exit(exception=error)
 
     def _signalled(self, number: int) -> None:
         # Raised anywhere in the loop, it would leave the terminal as it is.
-        if not self._screen.is_done:
-            self._screen.exit(exception=_Signalled(number))
+        self._exit(_Signalled(number))
 
     # -- the main thread: what happens -------------------------------------------
 
@@ -240,7 +242,7 @@ class Chat:
 
     def _fail(self, error: BaseException) -> None:
         self._show_held()
-        self._screen.exit(exception=error)
+        self._exit(error)
 
     def _after_their_bye(self) -> str:
         return "" if self._said_bye else " — you may still answer; bye or Ctrl-D ends"
@@ -313,12 +315,17 @@ class Chat:
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
 
-        @keys.add("c-c")
-        @keys.add("<sigint>")
+        # Else a key like "n" or the arrow up would bring back a line that was said.
+        @keys.add("<any>", filter=Condition(lambda: self._said_bye), eager=True)
+        def _(_: object) -> None:
+            """Nothing is typed after bye."""
+
+        @keys.add("c-c", eager=True)
+        @keys.add("<sigint>", eager=True)
         def _(_: object) -> None:
             self._interrupt()
 
-        @keys.add("c-z")
+        @keys.add("c-z", eager=True)
         def _(event: KeyPressEvent) -> None:
             event.app.suspend_to_background()
 

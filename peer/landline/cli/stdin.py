@@ -116,6 +116,11 @@ class Input:
             return None
         return self._waiting.popleft()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether lines have been read that nobody has taken."""
+        return bool(self._waiting)
+
     def put_back(self, lines: Lines) -> None:
         """Keep lines for the next conversation: this one has no use for them."""
         if lines:

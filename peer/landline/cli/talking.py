@@ -54,9 +54,11 @@ def call(peer: "Peer", name: str, output: Output) -> None:
     """Call somebody and talk until both have said bye."""
     with output.errors_told():
         output.tell("calling", f"calling {visible(name)}…", name=name)
+        said = Input()
         with peer.call(name, progress=lambda step: show_progress(step, output)) as talk:
             _accepted(talk, output, f"{visible(talk.other)} accepted")
-            converse(talk, Input(), output)
+            converse(talk, said, output)
+        _check_all_said(said)
 
 
 def wait(
@@ -72,7 +74,7 @@ def wait(
         LandlineError: the conversation broke off, if it was to be the only one.
     """
     if not accept and (output.json or not interactive()):
-        nobody = "with --json nobody is asked" if output.json else "nobody is there to ask"
+        nobody = _why_nobody_is_asked(output)
         raise InvalidInput(f"{nobody} whether to take a call; add --accept to take every one")
     with output.errors_told(), peer.wait(host, port) as waiting:
         try:
@@ -109,6 +111,14 @@ def show_progress(step: Progress, output: Output) -> None:
             _show_left(step.messages, output)
 
 
+def _why_nobody_is_asked(output: Output) -> str:
+    if output.json:
+        return "with --json nobody is asked"
+    if at_terminal():
+        return "on a terminal that can only print lines nobody can be asked"
+    return "unless stdin and stdout are a terminal, nobody can be asked"
+
+
 class _Stopped(Exception):
     """The user waits no more."""
 
@@ -139,7 +149,14 @@ def _serve(waiting: "Waiting", output: Output, *, accept: bool, once: bool) -> N
                 raise
             _tell_error(error, output)
         if once:
+            _check_all_said(said)
             return
+
+
+def _check_all_said(said: Input) -> None:
+    """Tell of lines for which there is no other conversation."""
+    if said.has_more:
+        raise InvalidInput("what stdin says after bye was not sent; everything before it was")
 
 
 def _say_waiting(waiting: "Waiting", output: Output) -> None:

@@ -150,6 +150,23 @@ def test_bye_is_typed_as_it_comes(household: Household) -> None:
     assert bob.stdout_lines == []
 
 
+def test_after_bye_no_key_brings_a_line_back(household: Household) -> None:
+    alice, bob = call(household, NO_COLOR="1")
+    alice.send("said\r")
+    bob.expect_line("^said$")
+    alice.until("alice: said ✓")
+    alice.send("bye\r")
+    alice.until("waiting for bob's bye")
+    alice.send(f"n{UP}N/x")
+    bob.send_line("one more")
+    alice.until("bob: one more")
+    bob.close_stdin()
+    status, rest = alice.finish()
+    assert status == 0
+    assert "not sent" not in rest
+    assert bob.wait() == 0
+
+
 def test_hanging_up(household: Household) -> None:
     """After one's own bye, Ctrl-C does not wait for theirs."""
     alice, bob = call(household)

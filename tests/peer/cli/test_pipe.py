@@ -52,15 +52,16 @@ def test_lines_go_both_ways(household: Household) -> None:
 
 
 def test_a_line_bye_says_bye(household: Household) -> None:
-    """Only exactly so; what follows it on stdin is not said, and stdin may stay open."""
+    """Only exactly so; that something follows it on stdin is told, and stdin may stay open."""
     bob = household.wait("bob", "--once")
     alice = household.start("alice", "call", "bob")
     for line in ("one", "BYE", "bye ", "bye", "two"):
         alice.send_line(line)
     bob.expect_error_line("alice said bye")
     bob.send_line("bye")
-    assert (alice.wait(), bob.wait()) == (0, 0)
+    assert (alice.wait(), bob.wait()) == (2, 0)
     assert bob.stdout_lines == ["one", "BYE", "bye "]
+    assert "what stdin says after bye was not sent" in alice.stderr_lines[-1]
 
 
 def test_nothing_on_stdin_listens_on(household: Household) -> None:

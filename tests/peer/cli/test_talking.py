@@ -19,7 +19,7 @@ def test_waiting_needs_somebody_to_ask(household: Household) -> None:
     child = household.run("bob", "wait")
     assert child.wait() == 2
     [line] = child.stderr_lines
-    assert "nobody is there to ask" in line
+    assert "unless stdin and stdout are a terminal, nobody can be asked" in line
     assert "--accept" in line
 
 
