@@ -23,6 +23,7 @@ from landline.errors import (
     JournalUnusable,
     LandlineError,
     NotAdmitted,
+    RecordsDiffer,
     Unavailable,
 )
 from landline.events import (
@@ -39,7 +40,7 @@ from landline.events import (
 from landline.journal import Journal, KeptConversation
 from landline.letters import HangUp, Opened, Over, Parties, Rang
 from landline.line import Line
-from landline_protocol.conversation import Inbound, Outbound, OutboundState
+from landline_protocol.conversation import OutboundState
 from landline_protocol.invite import Invite
 from landline_protocol.limits import CONVERSATION_ID_OCTETS, FAREWELL_S, REDIAL_DIAL_S
 from landline_protocol.link import Role
@@ -100,10 +101,9 @@ class Caller:
             host = claimed.host or self._invite.host
             conversation = os.urandom(CONVERSATION_ID_OCTETS)
             parties = Parties(conversation, name, claimed.key, Role.CALLER, host, claimed.port)
-            inbound = Inbound(conversation, Role.CALLEE)
             dial = Dial(
                 self.me,
-                Guest(parties, inbound),
+                Guest.new(parties),
                 ring=ring,
                 ring_s=ring_s,
                 redial_s=self._redial_s,
@@ -118,22 +118,18 @@ class Caller:
 
         Raises:
             JournalUnusable: it cannot be read or written.
+            RecordsDiffer: it ended, and the two sides do not hold the same.
         """
-        with closing(self._journal()) as journal:
+        with closing(self._journal()) as journal, journal.snapshot():
             found = [each for each in resumable(journal, name) if each.caller]
             if not found:
                 return None
             kept = found[0]
-            inbound = Inbound(kept.uuid, Role.CALLEE)
-            # The hello acknowledges them, and who stored them may have died before a sync.
-            journal.sync()
-            inbound.restore(journal.chunks(kept.id, mine=False))
-            outbound = Outbound(kept.uuid, Role.CALLER)
-            outbound.restore(journal.chunks(kept.id, mine=True), kept.confirmed)
+            guest = Guest.known(_parties(kept), kept, journal)
+        may_speak = guest.outbound.state is OutboundState.OPEN
         try:
-            guest = Guest(_parties(kept), inbound, kept.confirmed, outbound.said)
             talk = self._answered(self._dial_again(guest), self._journal(), progress)
-            if outbound.state is OutboundState.OPEN:
+            if may_speak:
                 return talk
             self._part(talk, progress)
         except (Unavailable, NotAdmitted, ConversationBroken):
@@ -141,8 +137,10 @@ class Caller:
                 journal.finish(kept.id, complete=False)
         return None
 
-    def deliver(self, name: str, client: BrokerClient) -> None:
+    def deliver(self, name: str, client: BrokerClient, hear: Callable[[Message], None]) -> None:
         """Bring a user what the outbox holds for them, without ringing.
+
+        ``hear`` is told what they say meanwhile.
 
         Raises:
             LandlineError: they are not there, or it broke off.
@@ -154,6 +152,8 @@ class Caller:
                 event = talk.next_event(patience.remaining())
                 if isinstance(event, Ended):
                     return
+                if isinstance(event, Message):
+                    hear(event)
                 # Whatever else the other says or does brings nothing of this any further.
                 if isinstance(event, Delivered | SaidBye):
                     patience = Deadline(self._stalled_s)
@@ -180,12 +180,15 @@ class Caller:
         """Let a conversation end in which everything has been said here; tell what is heard."""
         try:
             patience = Deadline(self._stalled_s)
-            while events := talk.next_events(patience.remaining(FAREWELL_S)):
+            while not patience.expired:
+                events = talk.next_events(patience.remaining(FAREWELL_S))
+                if not events:
+                    break
                 messages = [event for event in events if isinstance(event, Message)]
                 if messages:
                     progress(CaughtUp(talk.other, messages))
             talk.close(linger=0.0)
-        except JournalUnusable:
+        except (JournalUnusable, RecordsDiffer):
             raise
         except LandlineError:
             talk.hang_up()

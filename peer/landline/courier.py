@@ -15,7 +15,8 @@ import zmq
 from landline.calling import Caller
 from landline.client import BrokerClient
 from landline.deadline import Deadline
-from landline.errors import LandlineError, NotAdmitted
+from landline.errors import JournalUnusable, LandlineError, NotAdmitted, RecordsDiffer
+from landline.events import Message
 from landline.journal import Journal
 from landline.visible import visible
 
@@ -45,15 +46,18 @@ class Courier(threading.Thread):
 
     def run(self) -> None:
         """Look, deliver, rest."""
-        try:
-            with closing(self._journal()) as journal:
-                while not self._stopping.wait(LOOK_S):
-                    for name in journal.addressees():
-                        self._try(name)
-        except zmq.ContextTerminated:
-            return  # the program is ending
-        except Exception as error:  # noqa: BLE001 - whatever it is, the user is told
-            self._notice(f"{error}; what was kept for others is not delivered meanwhile")
+        told = ""
+        while not self._stopping.wait(LOOK_S):
+            try:
+                with closing(self._journal()) as journal:
+                    self._serve(journal)
+            except zmq.ContextTerminated:
+                return  # the program is ending
+            except Exception as error:  # noqa: BLE001 - whatever it is, the user is told
+                # It may pass: a journal that is locked, a disk that is full.
+                if str(error) != told:
+                    told = str(error)
+                    self._notice(f"{told}; what was kept for others is not delivered meanwhile")
 
     def stop(self) -> None:
         """End, in the middle of a delivery, too. May be called again."""
@@ -62,6 +66,16 @@ class Courier(threading.Thread):
             self._caller.hang_up()
             self.join(LOOK_S)
 
+    def _serve(self, journal: Journal) -> None:
+        while True:
+            for name in journal.addressees():
+                self._try(name)
+            if self._stopping.wait(LOOK_S):
+                return
+
+    def _hear(self, message: Message) -> None:
+        self._notice(f"{visible(message.sender)} says: {visible(message.text)}")
+
     def _try(self, name: str) -> None:
         again = self._again.get(name)
         if self._stopping.is_set() or (again is not None and not again.expired):
@@ -69,9 +83,13 @@ class Courier(threading.Thread):
         self._again[name] = Deadline(AGAIN_S * random.uniform(0.8, 1.2))
         try:
             with closing(self._client()) as client:
-                self._caller.deliver(name, client)
+                self._caller.deliver(name, client, self._hear)
         except NotAdmitted as error:
             self._notice(f"what is kept for {visible(name)} is not delivered: {error}")
+        except RecordsDiffer as error:
+            self._notice(str(error))
+        except JournalUnusable:
+            raise
         except LandlineError:
             return  # they are not there; later, perhaps
         else:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from landline.journal import Journal, Progress
+from landline.journal import Journal, KeptConversation, Progress
 from landline.letters import Parties
 from landline_protocol import VERSION
-from landline_protocol.conversation import Inbound
+from landline_protocol.conversation import Inbound, Outbound
 from landline_protocol.errors import FailCode, RemoteProtocolError
 from landline_protocol.frames import Hello, Refuse
 from landline_protocol.invite import bracketed
@@ -51,12 +51,34 @@ class Knocker(NamedTuple):
 
 @dataclass(frozen=True)
 class Guest:
-    """With whom a line talks, what has been heard of them, and how much was said to them."""
+    """With whom a line talks, and the two directions as they are before its first link.
+
+    ``inbound`` is the receiver's, ``outbound`` the sender's from ``Greeted`` on.
+    """
 
     parties: Parties
     inbound: Inbound
-    confirmed: int = 0
-    said: int = 0
+    outbound: Outbound
+
+    @classmethod
+    def new(cls, parties: Parties) -> "Guest":
+        """Return with whom a new conversation is."""
+        conversation, role = parties.conversation, parties.role
+        return cls(parties, Inbound(conversation, role.other), Outbound(conversation, role))
+
+    @classmethod
+    def known(cls, parties: Parties, kept: KeptConversation, journal: Journal) -> "Guest":
+        """Return with whom one is that goes on; ``journal`` is that of ``kept``, in a snapshot.
+
+        Raises:
+            JournalUnusable: it cannot be read.
+        """
+        guest = cls.new(parties)
+        # The hello or welcome acknowledges them, and who stored them may have died before a sync.
+        journal.sync()
+        guest.inbound.restore(journal.chunks(kept.id, mine=False))
+        guest.outbound.restore(journal.chunks(kept.id, mine=True), kept.confirmed)
+        return guest
 
 
 @dataclass(frozen=True)
@@ -137,19 +159,15 @@ class Listen:
 
     def _find(self, hello: Hello, knocker: Knocker) -> Guest | None:
         """Return a new conversation, or one of the journal's that can go on."""
-        inbound = Inbound(hello.conversation, Role.CALLER)
-        known = self.journal.find(hello.conversation)
-        if known is None:
-            parties = Parties(hello.conversation, knocker.name, knocker.key, self.role, "", 0)
-            return Guest(parties, inbound)
-        if known.caller or (known.other, known.key) != knocker or known.state is Progress.OVER:
-            return None
-        # The welcome acknowledges them, and who stored them may have died before a sync.
-        self.journal.sync()
-        inbound.restore(self.journal.chunks(known.id, mine=False))
-        said = max((chunk.last for chunk in self.journal.chunks(known.id, mine=True)), default=0)
-        parties = Parties(known.uuid, known.other, known.key, self.role, "", 0, known.id)
-        return Guest(parties, inbound, known.confirmed, said)
+        conversation = hello.conversation
+        with self.journal.snapshot():
+            kept = self.journal.find(conversation)
+            if kept is None:
+                return Guest.new(Parties(conversation, *knocker, self.role, "", 0))
+            if kept.caller or (kept.other, kept.key) != knocker or kept.state is Progress.OVER:
+                return None
+            parties = Parties(conversation, *knocker, self.role, "", 0, kept.id)
+            return Guest.known(parties, kept, self.journal)
 
 
 class Engagements:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from landline.errors import ConversationBroken, LandlineError
 from landline.events import Connected, Delivered, Ended, Event, Reconnected, Reconnecting
+from landline_protocol.conversation import Outbound
 from landline_protocol.frames import Accept, Ack, Bye, Chunk, Decline, Hello, Text
 from landline_protocol.link import Role
 
@@ -91,11 +92,12 @@ class Greeted(Struct, frozen=True):
     """Receiver to sender: these are to talk.
 
     So many items have been ``heard`` before, if the conversation goes on, the
-    bye among them or not; ``digest`` is theirs. One that ``carries`` begins
-    with what the outbox holds.
+    bye among them or not; ``digest`` is theirs. ``outbound`` is the sender's
+    from now on. One that ``carries`` begins with what the outbox holds.
     """
 
     parties: Parties
+    outbound: Outbound
     heard: int
     heard_bye: bool
     digest: bytes
@@ -114,15 +116,18 @@ class LinkDown(Struct, frozen=True):
 
 
 class Heard(Struct, frozen=True):
-    """Receiver to sender: these new items came, with so many ``octets``.
+    """Receiver to sender: these new items came.
 
     ``digest`` is that of all texts so far; ``bye`` is the last item, if it is one.
     """
 
-    chunks: list[Chunk]
-    octets: int
+    chunk: Chunk
     digest: bytes
     bye: Bye | None
+
+
+class Store(Struct, frozen=True):
+    """Receiver to sender: what was heard is to be stored and acknowledged now."""
 
 
 class Synced(Struct, frozen=True):
@@ -212,7 +217,7 @@ Letter = (
     | Greeted
     | LinkUp
     | LinkDown
-    | Heard
+    | Store
     | Synced
     | Acked
     | Asked
@@ -235,9 +240,16 @@ Notice = (
 )
 
 Mailbox = SimpleQueue[Letter]
+Held = SimpleQueue[Heard]
+"""What was heard and waits to be stored: nobody is woken by it.
+
+It is stored with a ``Store``, or with the next thing that is said, and before that:
+what answers it stands behind it in the history.
+"""
 Notices = SimpleQueue[Notice]
 
 SAID = Said()
+STORE = Store()
 
 
 class Room:
@@ -291,6 +303,7 @@ class Room:
             if not self._said_bye:
                 self._said_bye = True
                 self._mailbox.put(SayBye(at_ms))
+                self._changed.notify_all()
 
     def take(self) -> list[Text]:
         """Return all that was put and not yet taken; it goes on counting as ``beyond``."""
@@ -316,7 +329,7 @@ class Room:
 
     def _let_in(self) -> None:
         """Wait for room, and tell the sender if it has taken all that was put before."""
-        while self._size + self._beyond > self._most and not self._closed:
+        while self._size + self._beyond > self._most and not (self._closed or self._said_bye):
             self._waiting += 1
             try:
                 self._changed.wait()

@@ -15,7 +15,7 @@ from landline.device import DeviceKey
 from landline.ends import Dial, Engagements, Listen
 from landline.errors import LandlineError
 from landline.journal import Journal
-from landline.letters import Bound, HangUp, LineGone, Mailbox, Notice, Notices, Over, Room
+from landline.letters import Bound, HangUp, Held, LineGone, Mailbox, Notice, Notices, Over, Room
 from landline.receiver import Receiver
 from landline.sender import Sender
 
@@ -44,6 +44,7 @@ class Line:
         engagements: Engagements,
     ) -> None:
         self.mailbox: Mailbox = SimpleQueue()
+        held: Held = SimpleQueue()
         self.room = Room(ROOM, self.mailbox)
         self._journal = journal
         self._notices: Notices = SimpleQueue()
@@ -55,12 +56,13 @@ class Line:
             engagements,
             control,
             self.mailbox,
+            held,
             self._notices,
             self.room,
             end.redial_s,
         )
         self._receiver = Receiver(
-            context, key, end, engagements, control, self.mailbox, self._notices
+            context, key, end, engagements, control, self.mailbox, held, self._notices
         )
         self._start()
 
@@ -135,4 +137,7 @@ class Line:
             self._journal.close()
         if self._receiver.ident is None:
             self.mailbox.put(LineGone(None))
+        else:
+            # What the sender tells it before is lost.
+            self._receiver.ready.wait()
         self.stop()

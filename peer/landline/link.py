@@ -14,11 +14,19 @@ import zmq
 from landline.device import DeviceKey
 from landline.ends import Address, Dial, Knocker, Listen
 from landline.monitor import MonitorEvent
-from landline.pair import Pair, addresses
+from landline.pair import Pair, addresses, received
 from landline_protocol.errors import RemoteProtocolError
 from landline_protocol.frames import ControlFrame, Frame, Kind
+from landline_protocol.limits import WINDOW
 from landline_protocol.link import Link as Machine
 from landline_protocol.link import LinkState
+
+FLOOD = 4 * WINDOW
+"""How many octets may have come that make no frame: more than any frame and all others on the way."""
+
+# What a frame takes on the wire besides its octets, and a connection without frames in a second.
+_FRAME_OCTETS = 64
+_REST_OCTETS = 65_536
 
 _HELLO = bytes((Kind.HELLO,))
 _OF_OPEN_LINKS = frozenset(
@@ -83,6 +91,9 @@ class Link:
         self.here = self.there = "?"
         self._unsent: deque[bytes] = deque()
         self._spoke = self._heard = False
+        self._read = 0
+        self._came: dict[int, int] = {}
+        self._unread: dict[int, int] = {}
         self._greeted = False
         self._connections: set[int] = set()
         self._connection: int | None = None
@@ -116,7 +127,7 @@ class Link:
     # -- frames --------------------------------------------------------------
 
     def receive(self) -> Frame | None:
-        """Return the next frame that has come; ``None`` when there is none.
+        """Return the next frame that has come; ``None`` when there is none to be read.
 
         Raises:
             RemoteProtocolError: it may not come now, or is malformed.
@@ -128,11 +139,14 @@ class Link:
         except zmq.Again:
             return None
         self._heard = True
+        octets = part.bytes
+        self._read += len(octets) + _FRAME_OCTETS
+        if self.state is LinkState.CLOSED:
+            return None
         if part.more:
             raise Garbled
         if not self._greeted:
             self._note_knocker(part)
-        octets = part.bytes
         if self._strayed(octets):
             raise Overtaken
         return self._machine.receive(octets)
@@ -166,6 +180,19 @@ class Link:
         self._spoke = self._heard = False
         return since
 
+    def flooded(self) -> bool:
+        """Return whether much more came than was read; to be asked once a second.
+
+        A message of parts that has no end is shown by libzmq to nobody, and kept by it.
+        """
+        read, self._read = self._read, 0
+        for connection in self._connections:
+            came = received(connection)
+            fresh = came - self._came.get(connection, 0) - read - _REST_OCTETS
+            self._came[connection] = came
+            self._unread[connection] = max(0, self._unread.get(connection, 0) + fresh)
+        return any(self._unread[connection] > FLOOD for connection in self._connections)
+
     def _put(self, octets: bytes) -> None:
         self._spoke = True
         self._unsent.append(octets)
@@ -175,7 +202,7 @@ class Link:
         """Whether a frame is the hello of a later link, or a word of an earlier one."""
         state = self.state
         if isinstance(self._end, Listen):
-            return state is LinkState.OPEN and octets[:1] == _HELLO
+            return state is not LinkState.START and octets[:1] == _HELLO
         unwelcomed = state in (LinkState.START, LinkState.GREETING)
         return self._goes_on and unwelcomed and octets[:1] in _OF_OPEN_LINKS
 
@@ -204,6 +231,7 @@ class Link:
     def _of_caller(self, event: MonitorEvent) -> Happening | None:
         match event.event:
             case zmq.EVENT_CONNECTED:
+                self._connections.add(event.value)
                 self.here, self.there = addresses(event.value)
                 return None
             case zmq.EVENT_HANDSHAKE_SUCCEEDED:

@@ -6,6 +6,8 @@ monitor means is decided elsewhere.
 
 import os
 import socket
+import struct
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -32,6 +34,10 @@ UNBIND_S = 0.5
 _GLANCE_S = 0.002
 GOODBYE_MS = 2_000
 """How long a closed link may take to get its last frames out."""
+
+# `tcpi_bytes_received` of Linux's struct tcp_info (linux/tcp.h, since 4.1).
+_RECEIVED = struct.Struct("=128xQ")
+_TCP_INFO: int | None = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None
 
 _WATCHED = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -68,7 +74,7 @@ class Pair:
         pair.maxmsgsize = LINK_FRAME_MAX + CURVE_OCTETS
         # What comes is never held up: should the connection then break, a heartbeat of
         # the other side would make libzmq 4.3.5 abort the program. The window bounds it,
-        # and a flood of anything else ends the link.
+        # and a flood of anything else ends the link, also of what can never be read.
         pair.rcvhwm = 0
         keep_alive(pair)
         pair.curve_secretkey = key.secret
@@ -131,6 +137,21 @@ class Pair:
     def _end_monitor(self) -> None:
         with suppress(zmq.ContextTerminated):
             self.socket.disable_monitor()
+
+
+def received(connection: int) -> int:
+    """Return how many octets have come over a connection of libzmq, by its descriptor.
+
+    0 where the system does not tell, and when it is no such connection any more.
+    """
+    if _TCP_INFO is None:
+        return 0
+    try:
+        with socket.socket(fileno=os.dup(connection)) as twin:
+            info = twin.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _RECEIVED.size)
+    except OSError:
+        return 0
+    return int(_RECEIVED.unpack(info)[0]) if len(info) == _RECEIVED.size else 0
 
 
 def addresses(connection: int) -> tuple[str, str]:

@@ -32,9 +32,10 @@ from landline.errors import (
     JournalUnusable,
     LandlineError,
     NotLoggedIn,
+    RecordsDiffer,
     WrongBroker,
 )
-from landline.events import Progress
+from landline.events import Message, Progress
 from landline.gate import Gate
 from landline.home import Remembered
 from landline.journal import Journal
@@ -218,33 +219,44 @@ class Peer(Archive):
             account = _logged_in(client)
             return self._caller(account.name).call(name, client, progress, ring=True)
 
-    def send(self, name: str, texts: Iterable[str]) -> Sending:
+    def send(
+        self, name: str, texts: Iterable[str], *, hear: Callable[[Message], None] = silent
+    ) -> Sending:
         """Keep texts for a user, each at most 65,536 octets, and deliver them if they wait.
 
         Every text is on the disk before anything is tried. It needs no broker
-        if this device was logged in before.
+        if this device was logged in before. ``hear`` is told what they say meanwhile.
 
         Raises:
             InvalidInput: a text is too long or not Unicode; those before it are kept.
             UnknownUser: no user has this name; nothing is kept.
             NotLoggedIn: this device is not logged in.
             JournalUnusable: it cannot be kept.
+            RecordsDiffer: they do not hold what was said.
         """
         name = checked_name(name)
         me, why = self._checked_addressee(name)
         with closing(self._journal_of(me)()) as journal:
             for lump in _lumps(texts):
                 journal.post(name, lump)
-        return self._deliver(me, name, why)
+        return self._deliver(me, name, why, hear)
 
-    def flush(self, name: str | None = None) -> list[Sending]:
-        """Try to deliver what waits, to one user or to all, and return what came of it."""
+    def flush(
+        self, name: str | None = None, *, hear: Callable[[Message], None] = silent
+    ) -> list[Sending]:
+        """Try to deliver what waits, to one user or to all, and return what came of it.
+
+        ``hear`` is told what they say meanwhile.
+
+        Raises:
+            RecordsDiffer: somebody does not hold what was said.
+        """
         me = self._me()
         with closing(self._journal_of(me)()) as journal:
             names = journal.addressees()
         if name is not None:
             names = [each for each in names if each == checked_name(name)]
-        return [self._deliver(me, each, "") for each in names]
+        return [self._deliver(me, each, "", hear) for each in names]
 
     def __enter__(self) -> Self:
         return self
@@ -309,7 +321,7 @@ class Peer(Archive):
             raise InvalidInput("you cannot send messages to yourself")
         return me, why
 
-    def _deliver(self, me: str, name: str, why: str) -> Sending:
+    def _deliver(self, me: str, name: str, why: str, hear: Callable[[Message], None]) -> Sending:
         """Try to deliver what waits for a user, unless it is known ``why`` that is vain."""
         journal = self._journal_of(me)
         waiting = _count(journal, name)
@@ -319,10 +331,10 @@ class Peer(Archive):
             if not why:
                 self._lock()
                 with closing(self._new_client()) as client:
-                    self._caller(me).deliver(name, client)
+                    self._caller(me).deliver(name, client, hear)
         except HomeInUse:
             why = "another landline is at work from this home; if it waits, it delivers them"
-        except JournalUnusable:
+        except (JournalUnusable, RecordsDiffer):
             raise
         except LandlineError as error:
             why = str(error)

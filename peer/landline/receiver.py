@@ -13,6 +13,7 @@ from typing import NoReturn, cast
 
 import zmq
 
+from landline import descriptors
 from landline.deadline import Deadline
 from landline.device import DeviceKey
 from landline.ends import Dial, Engagements, Guest, Listen
@@ -35,6 +36,7 @@ from landline.letters import (
     PARTING,
     READY,
     STALE,
+    STORE,
     Acked,
     Answer,
     Arrived,
@@ -42,6 +44,7 @@ from landline.letters import (
     Bound,
     Greeted,
     Heard,
+    Held,
     Knocked,
     LineGone,
     LinkDown,
@@ -60,7 +63,7 @@ from landline.pair import GOODBYE_MS
 from landline.redial import Redial
 from landline.visible import visible
 from landline_protocol import VERSION
-from landline_protocol.conversation import InboundState, joined
+from landline_protocol.conversation import InboundState
 from landline_protocol.errors import FailCode, RemoteProtocolError
 from landline_protocol.frames import (
     Accept,
@@ -74,7 +77,6 @@ from landline_protocol.frames import (
     Fail,
     Frame,
     Hello,
-    Item,
     Kind,
     Refuse,
     Stored,
@@ -134,6 +136,7 @@ class Receiver(threading.Thread):
         engagements: Engagements,
         control: str,
         mailbox: Mailbox,
+        held: Held,
         notices: Notices,
     ) -> None:
         super().__init__(name="landline-receiver")
@@ -143,6 +146,7 @@ class Receiver(threading.Thread):
         self._engagements = engagements
         self._control_address = control
         self._mailbox = mailbox
+        self._held = held
         self._notices = notices
         self._guest: Guest | None = end.guest if isinstance(end, Dial) else None
         self._redial = Redial(end)
@@ -159,7 +163,6 @@ class Receiver(threading.Thread):
         self._idle_octets = 0
         self._ack: Ack | None = None
         self._acked: Ack | None = None
-        self._held: list[Chunk] = []
         self._held_octets = 0
         self._held_until = Deadline(None)
         self._leaving = False
@@ -200,6 +203,10 @@ class Receiver(threading.Thread):
                 self._serve()
         except LinkLost as lost:
             return lost.error
+        except zmq.ZMQError as error:
+            if self._begun and descriptors.lacked(error):
+                return ConnectionLost("too many files are open for another connection")
+            raise
 
     def _start(self) -> None:
         self._end_said = self._end_heard = self._shaken = False
@@ -269,6 +276,8 @@ class Receiver(threading.Thread):
         """
         self._beat = Deadline(_BEAT_S)
         self._idle_octets = 0
+        if self._link.flooded():
+            raise self._dropped()
         if self._leaving or self._link.state is not LinkState.OPEN:
             return
         spoke, heard = self._link.beat()
@@ -339,30 +348,31 @@ class Receiver(threading.Thread):
     # -- what comes from the wire -------------------------------------------
 
     def _take_wire(self) -> None:
-        try:
-            self._take_frames()
-        finally:
-            if self._ack is not None:
-                self._mailbox.put(Acked(self._ack))
-                self._acked, self._ack = self._ack, None
-
-    def _take_frames(self) -> None:
         """Take what has come, up to the first frame that is not an ack.
 
         To look whether another is there costs more than the next turn.
         """
-        for _ in range(_FRAMES_A_TURN):
-            try:
+        try:
+            for _ in range(_FRAMES_A_TURN):
                 frame = self._link.receive()
-                if frame is None:
-                    return
-                self._take_frame(frame)
-            except (Garbled, Overtaken):
-                raise self._dropped() from None
-            except RemoteProtocolError as error:
-                self._fail(error)
-            if self._ack is None:
+                if type(frame) is Ack:
+                    self._note_ack(frame)
+                    continue
+                self._tell_acked()
+                if frame is not None:
+                    self._take_frame(frame)
                 return
+        except (Garbled, Overtaken):
+            raise self._dropped() from None
+        except RemoteProtocolError as error:
+            self._fail(error)
+        finally:
+            self._tell_acked()
+
+    def _tell_acked(self) -> None:
+        if self._ack is not None:
+            self._mailbox.put(Acked(self._ack))
+            self._acked, self._ack = self._ack, None
 
     def _note_ack(self, ack: Ack) -> None:
         """Keep the one ack of this turn that says most: a flood of them is one letter."""
@@ -377,8 +387,6 @@ class Receiver(threading.Thread):
         match frame:
             case Batch():
                 self._hear(frame)
-            case Ack():
-                self._note_ack(frame)
             case Hello():
                 self._greet(frame)
             case Welcome():
@@ -415,15 +423,16 @@ class Receiver(threading.Thread):
             for number, item in enumerate(new.items, new.first)
         ]
         octets = inbound.octets - before
-        if not self._held:
+        last = new.items[-1]
+        bye = last if type(last) is Bye else None
+        self._held.put(Heard(Chunk(new.first, len(new.items), new.octets), inbound.digest, bye))
+        if not self._held_octets:
             self._held_until = Deadline(HOLD_S)
-        self._held.append(Chunk(new.first, len(new.items), new.octets))
         self._held_octets += octets
         # Whoever waits for it runs as soon as this thread does not: little comes after it.
         self._notices.put(Arrived(events, octets))
-        last = new.items[-1]
-        if self._held_octets >= WINDOW // 8 or type(last) is Bye:
-            self._tell_sender(last)
+        if self._held_octets >= WINDOW // 8 or bye is not None:
+            self._tell_sender()
 
     def _note_idle(self, octets: int) -> None:
         """Count what says nothing new, until the next beat.
@@ -435,18 +444,13 @@ class Receiver(threading.Thread):
         if self._idle_octets > WINDOW:
             raise RemoteProtocolError(FailCode.OVERRUN, "a flood of frames that say nothing new")
 
-    def _tell_sender(self, last: Item | None = None) -> None:
-        """Let the sender store what was heard, which may end in a bye.
+    def _tell_sender(self) -> None:
+        """Let the sender store what was heard, all at once.
 
-        What is heard waits a moment for more: the sender stores and acknowledges
-        all of it at once, and the reply, if the application has one, goes out
-        before that.
+        It waits a moment for more, and for the reply, if the application has one.
         """
-        if self._held:
-            bye = last if type(last) is Bye else None
-            digest = self._known.inbound.digest
-            self._mailbox.put(Heard(joined(self._held), self._held_octets, digest, bye))
-            self._held.clear()
+        if self._held_octets:
+            self._mailbox.put(STORE)
             self._held_octets = 0
             self._held_until = Deadline(None)
 
@@ -472,7 +476,7 @@ class Receiver(threading.Thread):
             self._link.send(guest)
             raise LinkLost(self._broken(guest.say))
         if self._guest is None:
-            self._said = [guest.confirmed, guest.said]
+            self._said = [guest.outbound.confirmed, guest.outbound.said]
         if not self._possible(hello.resume):
             self._link.send(
                 Refuse(FailCode.UNKNOWN_CONVERSATION, "this conversation cannot go on from there")
@@ -515,7 +519,8 @@ class Receiver(threading.Thread):
         if (welcome.version, welcome.conversation) != fits:
             raise RemoteProtocolError(FailCode.UNEXPECTED, "the welcome does not fit the hello")
         if not self._begun:
-            self._said = [self._known.confirmed, self._known.said]
+            outbound = self._known.outbound
+            self._said = [outbound.confirmed, outbound.said]
         if not self._possible(welcome.resume):
             raise RemoteProtocolError(
                 FailCode.UNKNOWN_CONVERSATION, f"nothing here can go on from item {welcome.resume}"
@@ -550,9 +555,13 @@ class Receiver(threading.Thread):
         self._redial.end()
 
     def _greeted(self, *, carries: bool) -> None:
-        parties, inbound = self._known.parties, self._known.inbound
+        guest, inbound = self._known, self._known.inbound
         heard_bye = inbound.state is InboundState.CLOSED
-        self._mailbox.put(Greeted(parties, inbound.heard, heard_bye, inbound.digest, carries))
+        self._mailbox.put(
+            Greeted(
+                guest.parties, guest.outbound, inbound.heard, heard_bye, inbound.digest, carries
+            )
+        )
 
     def _declined(self, decline: Decline) -> LandlineError:
         if decline.code == FailCode.NO_ANSWER:
@@ -647,6 +656,8 @@ class Receiver(threading.Thread):
                     raise LinkLost(self._unreachable())
 
     def _connected(self) -> None:
+        if self._link.state is not LinkState.OPEN:
+            self._beat = Deadline(_BEAT_S)
         if isinstance(self._end, Dial):
             if not self._begun:
                 self._notices.put(Connected(self._link.here, self._link.there))
@@ -657,7 +668,8 @@ class Receiver(threading.Thread):
         # The hello of this very connection may have been read before.
         again, self._shaken = self._shaken, True
         if self._link.state is LinkState.START:
-            self._deadline = Deadline(self._redial.patience.remaining(self._end.hello_s))
+            if not again:
+                self._deadline = Deadline(self._redial.patience.remaining(self._end.hello_s))
         elif again and self._link.state is LinkState.OPEN:
             # Only the one who is here is let in, and knocks again: this link is dead.
             self._lost()

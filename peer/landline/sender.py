@@ -36,7 +36,7 @@ from landline.letters import (
     Asked,
     Greeted,
     HangUp,
-    Heard,
+    Held,
     Letter,
     LineGone,
     LinkDown,
@@ -52,10 +52,11 @@ from landline.letters import (
     SayBye,
     Settled,
     Stake,
+    Store,
     Synced,
 )
 from landline.syncer import Syncer
-from landline_protocol.conversation import Outbound, OutboundState, Receipts
+from landline_protocol.conversation import Outbound, OutboundState, Receipts, joined
 from landline_protocol.errors import FailCode, RemoteProtocolError
 from landline_protocol.frames import Accept, Ask, Chunk, End, Fail, Stored, Text, encode
 from landline_protocol.limits import ACK_S, ASKS_MAX, CHUNK_MAX, WINDOW
@@ -96,6 +97,7 @@ class Sender(threading.Thread):
         engagements: Engagements,
         control: str,
         mailbox: Mailbox,
+        held: Held,
         notices: Notices,
         room: Room,
         redial_s: float,
@@ -106,6 +108,7 @@ class Sender(threading.Thread):
         self._engagements = engagements
         self._control_address = control
         self._mailbox = mailbox
+        self._held = held
         self._notices = notices
         self._room = room
         self._redial_s = redial_s
@@ -119,6 +122,7 @@ class Sender(threading.Thread):
         self._receipts = Receipts(WINDOW)
         self._linked = False
         self._asked: list[bytes] = []
+        self._answers: dict[bytes, int] = {}
         self._carried = 0
         self._delivered = 0
         self._chunks: list[Chunk] = []
@@ -129,6 +133,7 @@ class Sender(threading.Thread):
         self._heard_bye = False
         self._heard_count = 0
         self._unsynced: deque[tuple[int, int]] = deque()
+        self._sync_due = False
         self._ack_due = False
         self._end_said = False
         self._overdue: Deadline | None = None
@@ -147,11 +152,11 @@ class Sender(threading.Thread):
             Greeted: self._greet,
             LinkUp: self._link_up,
             LinkDown: self._link_down,
-            Heard: self._hear,
+            Store: self._store_due,
             Synced: self._synced,
             Acked: self._confirm,
             Asked: self._tell_stored,
-            Settled: self._settle_one,
+            Settled: self._note_answer,
             Moved: self._note_place,
             LineGone: self._end,
         }
@@ -168,7 +173,9 @@ class Sender(threading.Thread):
                 while not self._gone:
                     self._turn(self._letters())
         except zmq.ZMQError as error:
-            self._error = self._error or ConversationBroken(f"the program is ending: {error}")
+            ending = self._context.closed or isinstance(error, zmq.ContextTerminated)
+            why = "the program is ending" if ending else f"this program cannot talk: {error}"
+            self._error = self._error or ConversationBroken(why)
         finally:
             try:
                 self._finish(self._room.close())
@@ -258,8 +265,10 @@ class Sender(threading.Thread):
                 if self._heard_bye and not self._linked and not outbound.unconfirmed:
                     self._hand_over(PARTING)
         if self._chunks:
+            # What was heard before stands before it, also in the history.
+            self._take_held()
             # What leaves the outbox must not come back there and be said twice.
-            self._store(self._chunks, [], durable=bool(self._posted))
+            self._store(self._chunks, self._heard, durable=bool(self._posted))
         before = outbound.waiting_octets
         for batch in outbound.batches() if not self._asked else ():
             self._hand_over(batch)
@@ -281,8 +290,10 @@ class Sender(threading.Thread):
 
     def _acknowledge(self) -> None:
         """Store what was heard; what has survived to be there after a power cut is confirmed."""
-        if self._heard:
-            self._store([], self._heard, durable=False)
+        if self._sync_due:
+            self._sync_due = False
+            if self._heard:
+                self._store([], self._heard, durable=False)
             if self._syncer.ident is None:
                 self._syncer.start()
             self._syncer.sync(self._heard_count)
@@ -344,7 +355,7 @@ class Sender(threading.Thread):
         """Begin the conversation in the journal, or take it up again from there."""
         assert self._greeted is not None
         parties = self._greeted.parties
-        self._outbound = Outbound(parties.conversation, parties.role)
+        self._outbound = self._greeted.outbound
         self._heard_digest = self._greeted.digest
         if parties.stored is not None:
             self._take_up(parties.stored, self._greeted)
@@ -363,10 +374,7 @@ class Sender(threading.Thread):
         )
 
     def _take_up(self, stored: int, greeted: Greeted) -> None:
-        known = self._journal.find(greeted.parties.conversation)
-        assert known is not None
-        self._outbound.restore(self._journal.chunks(stored, mine=True), known.confirmed)
-        self._settled = known.confirmed
+        self._settled = self._outbound.confirmed
         self._carried = self._outbound.texts
         if self._outbound.state is not OutboundState.OPEN:
             self._room.put_bye(_now_ms())
@@ -388,9 +396,10 @@ class Sender(threading.Thread):
             # The oldest, should there be more than can be asked.
             self._asked = self._journal.unsettled(self._known.other)[-ASKS_MAX:]
             self._phase = Phase.SETTLING
-        for conversation in self._asked:
+        self._answers.clear()
+        for conversation in reversed(self._asked):
             self._hand_over(encode(Ask(conversation)))
-        self._settle_one(None)
+        self._settle_all()
 
     def _link_down(self, _: LinkDown) -> None:
         """Store all that was heard; only then may another link greet.
@@ -400,9 +409,9 @@ class Sender(threading.Thread):
         """
         if self._phase is Phase.ENDING:
             return
+        self._store_heard()
         self._linked = False
         self._outbound.suspend()
-        self._store_heard()
         self._note_confirmed()
         if self._receipts.crowded:
             self._crowded = Deadline(self._redial_s)
@@ -419,18 +428,28 @@ class Sender(threading.Thread):
             stake = Stake.TEXTS if outbound.unconfirmed else Stake.BYE
         self._hand_over(READY.pack(window, stake, outbound.confirmed, outbound.sent))
 
-    def _hear(self, heard: Heard) -> None:
-        if self._id is None or self._failed:
-            return
-        if heard.bye is not None:
-            self._outbound.check_agreement(heard.bye)
-            self._heard_bye = True
-            self._receipts.end()
-        self._heard += heard.chunks
-        self._heard_digest = heard.digest
-        self._heard_count = heard.chunks[-1].last
-        self._unsynced.append((self._heard_count, heard.octets))
-        self._busy = True
+    def _store_due(self, _: Store) -> None:
+        self._take_held()
+        self._sync_due = bool(self._unsynced)
+
+    def _take_held(self) -> None:
+        """Take what was heard on the link that is open, to be stored in this turn."""
+        chunks: list[Chunk] = []
+        # Without a link ``LinkUp`` has still to come, and what was heard after it waits.
+        while self._linked and not self._held.empty():
+            heard = self._held.get()
+            if self._failed:
+                continue
+            if heard.bye is not None:
+                self._outbound.check_agreement(heard.bye)
+                self._heard_bye = True
+                self._receipts.end()
+            chunks.append(heard.chunk)
+            self._heard_digest = heard.digest
+            self._heard_count = heard.chunk.last
+            self._unsynced.append((heard.chunk.last, len(heard.chunk.octets)))
+            self._busy = True
+        self._heard += joined(chunks)
 
     def _synced(self, synced: Synced) -> None:
         if synced.error is not None:
@@ -441,6 +460,7 @@ class Sender(threading.Thread):
 
     def _store_heard(self) -> None:
         """Store all that was heard, and wait until it survives a power cut."""
+        self._take_held()
         if self._heard:
             self._store([], self._heard, durable=False)
         if self._unsynced:
@@ -466,12 +486,19 @@ class Sender(threading.Thread):
             stored = self._journal.heard(asked.conversation, self._known.other, self._known.key)
             self._hand_over(encode(Stored(asked.conversation, stored)))
 
-    def _settle_one(self, settled: Settled | None) -> None:
-        """Note what the other has stored of an earlier conversation; the rest is said again."""
-        if settled is not None:
-            self._journal.settle(settled.conversation, settled.upto)
-            self._asked.remove(settled.conversation)
-        if self._phase is Phase.SETTLING and not self._asked:
+    def _note_answer(self, settled: Settled) -> None:
+        self._answers[settled.conversation] = settled.upto
+        self._settle_all()
+
+    def _settle_all(self) -> None:
+        """Note what the other has stored of earlier conversations; the rest is said again.
+
+        The answers come in any order. What is settled last is said first: the oldest.
+        """
+        if self._phase is Phase.SETTLING and len(self._answers) == len(self._asked):
+            for conversation in self._asked:
+                self._journal.settle(conversation, self._answers[conversation])
+            self._asked.clear()
             self._phase = Phase.CARRYING
 
     def _note_place(self, moved: Moved) -> None:
@@ -521,10 +548,11 @@ class Sender(threading.Thread):
         """Keep what was said until the end, close the journal, and say how it ended."""
         self._syncer.stop()
         try:
+            self._keep_said()
             if self._id is not None:
-                self._keep_rest()
+                self._keep_rest(self._id)
         except JournalUnusable as error:
-            if self._error is None or isinstance(self._error, ConversationBroken):
+            if isinstance(self._error, ConversationBroken | JournalUnusable | None):
                 self._error = error
         finally:
             self._journal.close()
@@ -532,21 +560,29 @@ class Sender(threading.Thread):
             self._engagements.give(self._mailbox)
             self._say_over(put)
 
-    def _keep_rest(self) -> None:
-        """Store what was said too late; it is delivered at the next meeting."""
-        assert self._id is not None
+    def _keep_said(self) -> None:
+        """Store what was said too late, or when the journal failed; the next meeting delivers it.
+
+        Raises:
+            JournalUnusable: it says how many messages are kept nowhere.
+        """
+        texts = self._room.take()
+        try:
+            if self._chunks:
+                self._store(self._chunks, [], durable=True)
+            if texts:
+                self._journal.post(self._known.other, [(text.at, text.text) for text in texts])
+        except JournalUnusable as error:
+            numbered = self._outbound.texts + 1 - self._chunks[0].first if self._chunks else 0
+            raise JournalUnusable(f"{error}; {_not_kept(numbered + len(texts))}") from error
+
+    def _keep_rest(self, conversation: int) -> None:
+        """Store what was heard and confirmed until the end, and that it is the end."""
         if not self._failed:
             self._store_heard()
-        complete = self._complete
-        texts = self._room.take()
         self._note_confirmed()
-        if texts:
-            self._journal.post(self._known.other, [(text.at, text.text) for text in texts])
-        if self._chunks:
-            # Said when the journal failed, and not sent; perhaps it can be written again.
-            self._store(self._chunks, [], durable=True)
-        self._journal.finish(self._id, complete=complete)
-        self._journal.sweep(self._id)
+        self._journal.finish(conversation, complete=self._complete)
+        self._journal.sweep(conversation)
 
     def _say_over(self, put: int) -> None:
         """Tell the application how it ended: both byes, or what is not confirmed."""
@@ -588,6 +624,12 @@ class Sender(threading.Thread):
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _not_kept(texts: int) -> str:
+    if texts == 1:
+        return "the last message that you said is not kept"
+    return f"the last {texts} messages that you said are not kept"
 
 
 def _with_count(error: LandlineError | None, unconfirmed: int) -> LandlineError:

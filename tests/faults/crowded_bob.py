@@ -14,18 +14,30 @@ LIMIT = 200
 
 
 def hog() -> None:
-    """Take all descriptors that are left, and give them back."""
-    taken: list[int] = []
+    """Take all descriptors that are left or come free, and give them back when told to."""
     for line in sys.stdin:
         if line == "hog\n":
-            try:
-                while True:
-                    taken.append(os.dup(0))
-            except OSError:
-                print("hogged", flush=True)
+            enough = threading.Event()
+            hogging = threading.Thread(target=_take, args=(enough,))
+            hogging.start()
         else:
-            while taken:
-                os.close(taken.pop())
+            enough.set()
+            hogging.join()
+
+
+def _take(enough: threading.Event) -> None:
+    taken: list[int] = []
+    told = False
+    while not enough.is_set():
+        try:
+            while True:
+                taken.append(os.dup(0))
+        except OSError:
+            if not told:
+                print("hogged", flush=True)
+            told = True
+    while taken:
+        os.close(taken.pop())
 
 
 def main() -> None:

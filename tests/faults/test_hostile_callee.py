@@ -13,7 +13,6 @@ from landline.errors import ConversationBroken, Declined, LandlineError, NoAnswe
 from landline.journal import Journal
 from landline.letters import Over, Parties
 from landline.line import Line
-from landline_protocol.conversation import Inbound
 from landline_protocol.frames import Accept, Ack, Decline, Fail, Hello, Refuse, Text, encode
 from landline_protocol.limits import WINDOW
 from landline_protocol.link import Role
@@ -165,7 +164,7 @@ def _mallory(mallory: Raw, wire: Wire) -> Guest:
     port = int(wire.socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
     conversation = os.urandom(16)
     parties = Parties(conversation, "mallory", mallory.key.public, Role.CALLER, "127.0.0.1", port)
-    return Guest(parties, Inbound(conversation, Role.CALLEE))
+    return Guest.new(parties)
 
 
 def _until_over(line: Line) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import socket
+import sys
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import zmq
+from msgspec import structs
 
 from landline.device import device_key
 from landline.errors import ConversationBroken, LandlineError, RecordsDiffer
 from landline.events import Message
+from landline.link import FLOOD
 from landline_protocol.conversation import fresh_digest
 from landline_protocol.frames import (
     Accept,
@@ -27,8 +32,9 @@ from landline_protocol.frames import (
     encode_batch,
     encode_item,
 )
-from landline_protocol.limits import WINDOW, WINDOW_MIN
+from landline_protocol.limits import HELLO_DEADLINE_S, LINK_FRAME_MAX, WINDOW, WINDOW_MIN
 from landline_protocol.link import Role
+from tests.faults.endless import endless
 from tests.peer.raw import Raw, batch, fresh_key
 from tests.peer.stage import DEADLINE_S, broken, next_of
 
@@ -364,6 +370,26 @@ def test_an_oversized_frame_ends_the_link(
     a_call_gets_through(stage, waiting, calls)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what has come")
+def test_a_message_without_an_end_is_not_kept_to_the_end_of_the_ringing(
+    stage: Stage, waiting: Waiting, calls: Iterator[IncomingCall]
+) -> None:
+    """Libzmq shows nobody what has come of it, and would keep as much as comes."""
+    mallory = Raw(stage, "mallory")
+    claimed = mallory.claim("bob")
+    with endless(claimed.port) as port:
+        wire = mallory.dial(structs.replace(claimed, port=port))
+        wire.send(mallory.hello("bob"))
+        assert isinstance(wire.receive(), Welcome)
+        next(calls)
+        with suppress(zmq.Again):
+            for _ in range(2 * FLOOD // LINK_FRAME_MAX):
+                wire.send(b"\x07" + b"x" * (LINK_FRAME_MAX - 1))
+        assert wire.gone()
+        wire.close()
+    a_call_gets_through(stage, waiting, calls)
+
+
 def test_a_frame_of_the_largest_size_is_read(
     stage: Stage, waiting: Waiting, calls: Iterator[IncomingCall]
 ) -> None:
@@ -396,6 +422,34 @@ def test_decline_reaches_a_caller_that_does_not_read(
     decline = wire.receive()
     assert isinstance(decline, Decline)
     assert (decline.code, decline.say) == ("declined", "not now")
+    a_call_gets_through(stage, waiting, calls)
+
+
+def test_a_second_hello_while_it_rings_belongs_to_another_link(
+    stage: Stage, waiting: Waiting, calls: Iterator[IncomingCall]
+) -> None:
+    """A bound PAIR takes the next connection by itself: it is no breach of this one."""
+    mallory = Raw(stage, "mallory")
+    wire = mallory.dial(mallory.claim("bob"))
+    hello = mallory.hello("bob")
+    wire.send(hello)
+    wire.expect(Welcome)
+    next(calls)
+    wire.send(hello)
+    assert not wire.answered()
+    a_call_gets_through(stage, waiting, calls)
+
+
+def test_who_dials_again_and_again_has_no_more_time_for_a_hello(
+    stage: Stage, waiting: Waiting, calls: Iterator[IncomingCall]
+) -> None:
+    mallory = Raw(stage, "mallory")
+    claimed = mallory.claim("bob")
+    first = mallory.dial(claimed)
+    begun = time.monotonic()
+    while not first.monitor.poll(500) and time.monotonic() - begun < 2 * HELLO_DEADLINE_S:
+        mallory.dial(claimed)
+    assert time.monotonic() - begun < 2 * HELLO_DEADLINE_S
     a_call_gets_through(stage, waiting, calls)
 
 

@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from landline.archive import silent
 from landline.calling import Caller
 from landline.courier import Courier
 from landline.device import device_key
 from landline.ends import Engagements
-from landline.errors import ConversationBroken
+from landline.errors import ConversationBroken, JournalUnusable, RecordsDiffer
 from landline.events import Message
 from landline.journal import Journal
-from landline_protocol.frames import Accept, Batch, Hello, Text
-from landline_protocol.limits import REDIAL_S
+from landline_protocol.conversation import fresh_digest
+from landline_protocol.frames import Accept, Ack, Batch, Bye, Hello, Text
+from landline_protocol.limits import REDIAL_S, WINDOW
+from landline_protocol.link import Role
 from tests.peer.raw import Raw, Wire, batch, welcome
 from tests.peer.stage import DEADLINE_S, next_of
 from tests.support.waiting import Deadline, wait_until
 
 if TYPE_CHECKING:
-    from landline.peer import Peer
+    from landline.peer import Peer, Sending
     from landline.waiting import IncomingCall
     from tests.peer.stage import Stage
 
@@ -76,7 +79,7 @@ def test_who_says_much_and_confirms_nothing_does_not_hold_a_delivery(stage: Stag
         closing(alice._new_client()) as client,
         pytest.raises(ConversationBroken, match="mallory confirmed nothing more"),
     ):
-        impatient(stage, alice).deliver("mallory", client)
+        impatient(stage, alice).deliver("mallory", client, silent)
     assert not due.over
     assert [each.text for each in alice.outbox()] == ["kept"]
 
@@ -98,8 +101,96 @@ def test_who_holds_a_delivery_keeps_nobody_else_from_theirs(stage: Stage) -> Non
     courier.start()
     stage.resources.callback(courier.stop)
     assert heard(next(calls)) == ["kept"]
-    wait_until(lambda: notices, "alice is told")
-    assert notices == ["what was kept for bob is delivered"]
+    wait_until(lambda: "what was kept for bob is delivered" in notices, "alice is told")
+    assert "aaron says: wait" in notices
+
+
+def wrong_bye(wire: Wire) -> None:
+    """Take a delivery of one text, and say a bye that claims to have heard another."""
+    hello = wire.expect(Hello)
+    wire.send(welcome(hello))
+    wire.send(Accept())
+    wire.expect(Batch)
+    wire.send(Ack(1, WINDOW))
+    own = fresh_digest(hello.conversation, Role.CALLEE).digest()
+    wire.send(batch(1, Bye(1, own, 1, b"?" * 32)))
+
+
+def test_records_that_differ_are_told_by_who_delivers(stage: Stage) -> None:
+    """The courier tells it, and so does who sends."""
+    alice = stage.peer("alice")
+    mallory = Raw(stage, "mallory")
+    stage.spawn(wrong_bye, mallory.wait())
+    with pytest.raises(RecordsDiffer):
+        alice.send("mallory", ["one"])
+    keep(stage, "mallory", "two")
+    stage.spawn(wrong_bye, mallory.wait())
+    stage.wait(alice)
+    wait_until(lambda: stage.notices["alice"], "alice is told")
+    assert "THE RECORDS DIFFER" in stage.notices["alice"][0]
+
+
+def test_what_is_answered_to_a_delivery_is_told(stage: Stage) -> None:
+    alice = stage.peer("alice")
+    calls = iter(stage.wait(stage.peer("bob")))
+
+    def answer() -> None:
+        with next(calls).accept() as talk:
+            for message in talk.messages():
+                talk.send(f"you said: {message.text}")
+
+    stage.spawn(answer)
+    told: list[str] = []
+    sending = insist_sent(alice, told)
+    assert (sending.delivered, sending.kept) == (1, 0)
+    assert told == ["you said: one"]
+    keep(stage, "bob", "two")
+    stage.spawn(answer)
+    stage.wait(alice)
+    wait_until(lambda: len(stage.notices["alice"]) == 2, "alice is told")
+    assert stage.notices["alice"] == [
+        "bob says: you said: two",
+        "what was kept for bob is delivered",
+    ]
+
+
+def insist_sent(alice: Peer, told: list[str]) -> Sending:
+    """Send a text, and flush until it is delivered."""
+    sending = alice.send("bob", ["one"], hear=lambda message: told.append(message.text))
+
+    def delivered() -> Sending | None:
+        nonlocal sending
+        if sending.kept:
+            (sending,) = alice.flush("bob", hear=lambda message: told.append(message.text))
+        return None if sending.kept else sending
+
+    found = wait_until(delivered, "it is delivered")
+    assert found is not None
+    return found
+
+
+def test_a_journal_that_fails_for_a_while_does_not_end_the_courier(stage: Stage) -> None:
+    """It is told once."""
+    alice = stage.peer("alice")
+    keep(stage, "bob", "kept")
+    opened = 0
+
+    def journal() -> Journal:
+        nonlocal opened
+        opened += 1
+        if opened < 3:
+            raise JournalUnusable("it is locked")
+        return alice._journal_of("alice")()
+
+    notices: list[str] = []
+    calls = iter(stage.wait(stage.peer("bob")))
+    courier = Courier(impatient(stage, alice), alice._new_client, journal, notices.append)
+    courier.start()
+    stage.resources.callback(courier.stop)
+    assert heard(next(calls)) == ["kept"]
+    wait_until(lambda: len(notices) == 2, "alice is told")
+    assert "it is locked" in notices[0]
+    assert notices[1] == "what was kept for bob is delivered"
 
 
 def test_what_is_kept_is_delivered_while_one_waits(stage: Stage) -> None:

@@ -10,7 +10,6 @@ from landline.ends import Address, Dial, Engagements, Guest, Knocker, Listen
 from landline.journal import Beginning, Journal
 from landline.letters import Parties
 from landline_protocol import VERSION
-from landline_protocol.conversation import Inbound
 from landline_protocol.errors import FailCode
 from landline_protocol.frames import Chunk, Hello, Refuse, Text, encode_item
 from landline_protocol.limits import WINDOW
@@ -90,7 +89,7 @@ def test_a_callee_takes_up_what_its_journal_holds(
     guest = bob.admit(hello(conversation=KEPT, resume=resume), ALICE, None)
     assert isinstance(guest, Guest)
     assert (guest.parties.stored, guest.inbound.heard) == (kept.id, 1)
-    assert (guest.confirmed, guest.said) == (0, 2)
+    assert (guest.outbound.confirmed, guest.outbound.said) == (0, 2)
 
 
 def test_a_conversation_that_is_complete_is_welcomed_for_a_caller_who_missed_that(
@@ -130,7 +129,7 @@ def test_another_user_takes_up_nothing(bob: Listen) -> None:
 
 def test_while_a_guest_is_there_only_their_conversation_goes_on(bob: Listen) -> None:
     parties = Parties(FRESH, "alice", KEY, Role.CALLEE, "", 0)
-    guest = Guest(parties, Inbound(FRESH, Role.CALLER))
+    guest = Guest.new(parties)
     assert bob.admit(hello(resume=5), ALICE, guest) is guest
     for said, knocker in (
         (hello(conversation=KEPT), ALICE),
@@ -145,14 +144,14 @@ def test_while_a_guest_is_there_only_their_conversation_goes_on(bob: Listen) -> 
 def test_an_address_is_written_with_its_port(host: str, address: str) -> None:
     assert Address(host, 20_000).text == address
     parties = Parties(FRESH, "bob", KEY, Role.CALLER, host, 20_000)
-    dial = Dial("alice", Guest(parties, Inbound(FRESH, Role.CALLEE)))
+    dial = Dial("alice", Guest.new(parties))
     assert dial.address == Address(host, 20_000)
 
 
 @pytest.mark.parametrize("ring", [True, False])
 def test_a_caller_says_whom_it_means_and_whether_it_rings(ring: bool) -> None:
     parties = Parties(FRESH, "bob", KEY, Role.CALLER, "127.0.0.1", 20_000)
-    dial = Dial("alice", Guest(parties, Inbound(FRESH, Role.CALLEE)), ring=ring)
+    dial = Dial("alice", Guest.new(parties), ring=ring)
     said = dial.hello(parties, 7, WINDOW)
     assert (said.caller, said.callee, said.resume, said.ring) == ("alice", "bob", 7, ring)
 

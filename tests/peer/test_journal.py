@@ -472,7 +472,6 @@ def test_forgetting_ends_at_a_time(journal: Journal, path: Path) -> None:
 
 
 def test_a_conversation_with_holes_is_not_resumed(journal: Journal, path: Path) -> None:
-    """Only whoever has it in hand may go on with it."""
     talk = begin(journal)
     store(journal, talk, [], [chunk(1, "a")])
     journal.forget()
@@ -481,7 +480,35 @@ def test_a_conversation_with_holes_is_not_resumed(journal: Journal, path: Path) 
         found = other.find(ONE)
         assert found is not None
         assert (found.state, found.heard, found.active_ms) == (Progress.OVER, 1, 8)
-    assert [each.id for each in journal.in_progress()] == [talk]
+    assert journal.in_progress() == []
+
+
+def test_a_snapshot_shows_nothing_of_what_others_write_meanwhile(
+    journal: Journal, path: Path
+) -> None:
+    talk = begin(journal)
+    chunks = [chunk(1, "a"), chunk(2, "b")]
+    store(journal, talk, chunks, [chunk(1, "c")])
+    journal.confirm(talk, 2)
+    with journal.snapshot():
+        found = journal.find(ONE)
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("DELETE FROM chunks")
+        assert found is not None
+        assert journal.find(ONE) == found
+        assert list(journal.chunks(talk, mine=True)) == chunks
+        assert list(journal.chunks(talk, mine=False)) == [chunk(1, "c")]
+    assert list(journal.chunks(talk, mine=True)) == []
+
+
+def test_what_was_heard_stands_before_what_was_said_in_the_same_stroke(journal: Journal) -> None:
+    talk = begin(journal)
+    for count in (1, 2, 4):
+        first = 1 + sum((1, 2, 4)[: (1, 2, 4).index(count)])
+        heard = [chunk(first + each, f"heard {count}") for each in range(count)]
+        mine = [chunk(first + each, f"said {count}") for each in range(count)]
+        store(journal, talk, mine, heard)
+        assert said(journal)[-2 * count :] == [f"heard {count}"] * count + [f"said {count}"] * count
 
 
 def test_without_a_history_only_what_is_under_way_is_kept(path: Path) -> None:
@@ -493,7 +520,7 @@ def test_without_a_history_only_what_is_under_way_is_kept(path: Path) -> None:
         assert not journal.index(9)
         journal.sweep(talk)
         assert said(journal) == ["beta"]
-        assert journal.in_progress() != []
+        assert journal.in_progress() == []
         store(journal, talk, [chunk(3, "delta")], [chunk(2, "epsilon")])
         journal.confirm(talk, 3)
         journal.finish(talk, True)

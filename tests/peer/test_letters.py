@@ -57,6 +57,23 @@ def test_room_makes_wait_until_what_was_taken_is_on_the_wire() -> None:
     assert put.is_set()
 
 
+def test_bye_wakes_whoever_waits_for_room() -> None:
+    room = filled()
+    refused: list[ConversationBroken] = []
+
+    def put() -> None:
+        try:
+            room.put(SHORT)
+        except ConversationBroken as error:
+            refused.append(error)
+
+    putter = threading.Thread(target=put)
+    putter.start()
+    room.put_bye(3)
+    putter.join(DEADLINE_S)
+    assert "you have said bye" in str(refused[0])
+
+
 def test_closing_wakes_whoever_waits_and_lets_nothing_in() -> None:
     room = filled()
     errors: list[str] = []

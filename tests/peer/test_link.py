@@ -11,7 +11,6 @@ import zmq
 from landline.ends import Address, Dial, Guest
 from landline.letters import Parties
 from landline.link import Garbled, Happening, Link
-from landline_protocol.conversation import Inbound
 from landline_protocol.frames import Hello, decode, encode
 from landline_protocol.limits import WINDOW
 from landline_protocol.link import LinkState, Role
@@ -28,7 +27,7 @@ CONVERSATION = b"\1" * 16
 
 def dial(port: int) -> Dial:
     parties = Parties(CONVERSATION, "bob", KEY.public, Role.CALLER, "127.0.0.1", port)
-    return Dial("alice", Guest(parties, Inbound(CONVERSATION, Role.CALLEE)))
+    return Dial("alice", Guest.new(parties))
 
 
 @pytest.fixture

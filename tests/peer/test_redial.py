@@ -10,7 +10,6 @@ from landline.ends import Address, Dial, Guest, Listen
 from landline.journal import Journal
 from landline.letters import Parties, Stake
 from landline.redial import PAUSE_MOST_S, REBIND_S, Redial
-from landline_protocol.conversation import Inbound
 from landline_protocol.limits import FAREWELL_S
 from landline_protocol.link import Role
 from tests.support.waiting import wait_until
@@ -24,7 +23,7 @@ HERE, THERE = Address("127.0.0.1", 20_000), Address("127.0.0.1", 20_001)
 
 def dial(redial_s: float = 1_000.0, found: Address | None = None) -> Dial:
     parties = Parties(CONVERSATION, "bob", b"k" * 32, Role.CALLER, *HERE)
-    guest = Guest(parties, Inbound(CONVERSATION, Role.CALLEE))
+    guest = Guest.new(parties)
     return Dial("alice", guest, redial_s=redial_s, ask=lambda: found)
 
 

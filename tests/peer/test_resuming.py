@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from landline.errors import ConnectionLost, ConversationBroken, RecordsDiffer
 from landline.events import Delivered, Ended, Message, Reconnected, Reconnecting
+from landline.journal import Beginning, Journal
 from landline_protocol.conversation import fresh_digest
 from landline_protocol.errors import FailCode
 from landline_protocol.frames import (
@@ -16,6 +18,7 @@ from landline_protocol.frames import (
     Ask,
     Batch,
     Bye,
+    Chunk,
     End,
     Fail,
     Hello,
@@ -129,6 +132,16 @@ def test_a_bye_of_who_has_heard_other_texts_is_told_on_both_sides(called: Called
 def test_the_others_word_that_the_records_differ_is_told(called: Called) -> None:
     called.wire.send(Fail(FailCode.DISAGREEMENT, "not what I said"))
     assert isinstance(broken(called.bob), RecordsDiffer)
+
+
+def test_hanging_up_while_the_other_talks_is_nobodys_breach(called: Called) -> None:
+    """What comes after the last word of this side is not read any more."""
+    for number in range(1, 2_000):
+        called.wire.send(batch(number, ONE))
+    called.bob._line.stop()
+    error = broken(called.bob)
+    assert "broke the protocol" not in str(error)
+    assert "you hung up" in str(error)
 
 
 # -- resuming ---------------------------------------------------------------------
@@ -343,6 +356,34 @@ def test_what_another_device_of_a_user_said_is_not_told(stage: Stage, called: Ca
     wire.expect(Accept)
     wire.send(Ask(called.hello.conversation))
     assert wire.expect(Stored).upto == 0
+
+
+def test_answers_in_any_order_bring_back_what_was_said_in_its_own(stage: Stage) -> None:
+    """Three conversations broke off; mallory has nothing of any, and answers backwards."""
+    mallory = Raw(stage, "mallory")
+    alice = stage.peer("alice")
+    conversations = [bytes((number,)) * 16 for number in range(3)]
+    with closing(Journal(alice.home.journal("alice", stage.invite))) as journal:
+        for number, conversation in enumerate(conversations):
+            beginning = Beginning(conversation, "mallory", mallory.key.public, True, "", 0, 1)
+            kept = journal.begin(beginning)
+            said = Chunk(1, 1, encode_item(Text(number, f"text {number}")))
+            journal.store(kept, [said], [], durable=False, at_ms=1)
+            journal.finish(kept, complete=False)
+    wire = mallory.wait()
+    calling = stage.call(alice, "mallory")
+    wire.send(welcome(wire.expect(Hello)))
+    wire.send(Accept())
+    talk = calling.result(DEADLINE_S)
+    stage.resources.callback(talk.hang_up)
+    talk.send("new")
+    assert [wire.expect(Ask).conversation for _ in conversations] == conversations
+    for conversation in reversed(conversations):
+        wire.send(Stored(conversation, 0))
+    texts: list[str] = []
+    while len(texts) < 4:
+        texts += [item.text for item in wire.expect(Batch).items]
+    assert texts == ["text 0", "text 1", "text 2", "new"]
 
 
 def test_to_ask_about_the_conversation_that_is_on_is_a_breach(called: Called) -> None:

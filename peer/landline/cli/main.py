@@ -291,8 +291,9 @@ Examples:
 The exit status is 0 when the message is delivered, and when it is kept. A
 line of stdin that is no UTF-8, or longer than 64 KiB, is named on stderr and
 not sent; all others are, and the exit status is 2. With --json stdout has
-one object: {"event": "sent", "to", "delivered", "kept", "why"}; and unsent
-{line, say}, notice {say}, error {say, status}."""
+one object: {"event": "sent", "to", "delivered", "kept", "why"}; and message
+{from, text, number, at}, unsent {line, say}, notice {say}, error {say,
+status}."""
 )
 @click.argument("name")
 @click.argument("text", nargs=-1, required=True)
@@ -304,8 +305,9 @@ def send(settings: Settings, name: str, text: tuple[str, ...]) -> None:
 
     It is delivered at once to somebody who waits, without a ring. Otherwise it
     is kept on this device, and delivered when you two next meet: when one of
-    you calls the other, or you send or flush again while they wait. TEXT - is
-    all lines of stdin; several words are one message.
+    you calls the other, when you send or flush again while they wait, or when
+    you both wait. TEXT - is all lines of stdin; several words are one message.
+    What they say meanwhile is shown.
     """
     from landline.checks import checked_name
     from landline.cli import outbox
@@ -355,9 +357,13 @@ def _belong(to: str, given: object, **options: object) -> None:
             raise click.UsageError(f"--{name} goes with {to} only")
 
 
-def _check_words(search: str) -> None:
-    """Refuse a ``*`` that would mean nothing where it stands."""
+def _check_words(search: str | None) -> None:
+    """Refuse no words at all, and a ``*`` that would mean nothing where it stands."""
+    if search is None:
+        return
     words = search.split()
+    if not words:
+        raise click.UsageError("there are no words to --search for")
     if "*" in " ".join(words)[:-1] or words[-1:] == ["*"]:
         raise click.UsageError("in --search a * stands only at the end of the last word")
 
@@ -420,7 +426,7 @@ def history(
 
     _belong("--export", export, force=force)
     _belong("--delete", delete, before=before, yes=yes)
-    _check_words(search or "")
+    _check_words(search)
     if delete and (search or since or export):
         raise click.UsageError("--delete goes with --before and --yes only")
     output = Output(json=settings.json)

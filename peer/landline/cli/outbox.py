@@ -1,7 +1,7 @@
 """What ``send`` and ``outbox`` do: texts for somebody who may not be there."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from landline.visible import visible
 
 if TYPE_CHECKING:
     from landline.archive import Archive
+    from landline.events import Message
     from landline.journal import Pending
     from landline.peer import Peer, Sending
 
@@ -31,11 +32,12 @@ def send(peer: "Peer", name: str, text: str, output: Output) -> None:
     """
     with output.errors_told():
         if text != STDIN:
-            _tell(peer.send(name, [text]), name, output)
+            _tell(peer.send(name, [text], hear=_shown_by(output)), name, output)
             return
         said = Input()
         with Bell() as bell:
-            _tell(peer.send(name, _texts(said, bell, output)), name, output)
+            texts = _texts(said, bell, output)
+            _tell(peer.send(name, texts, hear=_shown_by(output)), name, output)
         if said.flawed:
             raise InvalidInput(
                 f"{counted(said.flawed, 'line')} of stdin could not be sent, as said above;"
@@ -61,7 +63,7 @@ def show(held: "Archive", name: str | None, output: Output, *, paged: bool) -> N
 def flush(peer: "Peer", name: str | None, output: Output) -> None:
     """Try to deliver what waits, and tell for each user what came of it."""
     with output.errors_told():
-        sendings = peer.flush(name)
+        sendings = peer.flush(name, hear=_shown_by(output))
         for sending in sendings:
             _tell(sending, sending.other, output)
         if not sendings and not output.json:
@@ -75,6 +77,16 @@ def _texts(said: Input, bell: Bell, output: Output) -> Iterator[str]:
             output.unsent(lines)
         else:
             yield from lines
+
+
+def _shown_by(output: Output) -> Callable[["Message"], None]:
+    """Return what shows a message that comes while others are delivered."""
+
+    def show(message: "Message") -> None:
+        output.messages([message])
+        output.flush()
+
+    return show
 
 
 def _tell(sending: "Sending", name: str, output: Output) -> None:

@@ -85,11 +85,13 @@ class File:
         anything from there into the file.
 
         Raises:
-            JournalUnusable: the disk fails.
+            JournalUnusable: the disk fails, or nobody could find it any more.
         """
         with self._syncing, self.explained():
             if self._log is None:
                 self._log = os.open(f"{self.path}-wal", os.O_RDONLY)
+            if os.fstat(self._log).st_nlink == 0:
+                raise JournalUnusable(f"the journal {self.path} was removed; start landline anew")
             os.fdatasync(self._log)
 
     def promise(self, *, durable: bool) -> None:
@@ -116,6 +118,21 @@ class File:
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See nothing of what others write meanwhile, who do not wait for this.
+
+        Raises:
+            JournalUnusable: it cannot be read.
+        """
+        with self.explained():
+            self.db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self.db.in_transaction:
+                    self.db.execute("COMMIT")
 
     def write(self, statement: str, values: Sequence[object] = ()) -> int:
         """Run one statement as a transaction of its own, and return how many rows it changed."""

@@ -7,6 +7,8 @@ file open. It knows nothing of links, windows or acknowledgements.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import chain
 from pathlib import Path
 
 from landline.journal import forgetting, outbox, past
@@ -26,6 +28,8 @@ from landline_protocol.frames import Chunk
 _STORE = (
     "INSERT INTO chunks (conversation, mine, at_ms, first, count, octets) VALUES (?, ?, ?, ?, ?, ?)"
 )
+# A statement is a transaction, too, and costs half of one.
+_STORE_AT_ONCE = [_STORE + ", (?, ?, ?, ?, ?, ?)" * more for more in range(4)]
 _KEPT = (
     "SELECT id, uuid, other, key, caller, host, port, at_ms, active_ms, confirmed, heard, state,"
     " cut FROM conversations"
@@ -44,7 +48,6 @@ class Journal:
 
     def __init__(self, path: Path, *, keep_history: bool = True) -> None:
         self._keep_history = keep_history
-        self._live: set[int] = set()
         self._file = File(path)
         try:
             prepare(self._file)
@@ -73,8 +76,14 @@ class Journal:
                 (*beginning, not self._keep_history),
             ).lastrowid
         assert made is not None
-        self._live.add(made)
         return made
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Return a ``with`` block in which nothing is seen that others write meanwhile.
+
+        Nothing is written in it.
+        """
+        return self._file.snapshot()
 
     def find(self, uuid: bytes) -> KeptConversation | None:
         """Return a conversation by its id."""
@@ -100,7 +109,6 @@ class Journal:
 
     def chunks(self, conversation: int, mine: bool) -> Iterator[Chunk]:
         """Yield every chunk of one direction, in order."""
-        self._live.add(conversation)
         for row in chunks_of(self._file, conversation, mine=mine):
             yield Chunk(row.first, row.size, row.octets)
 
@@ -116,17 +124,17 @@ class Journal:
     ) -> None:
         """Store chunks, all of them or none, and take what was ``posted`` out of the outbox.
 
+        What was ``heard`` stands before what was said meanwhile.
         What is ``durable`` survives a power cut, and so does all that was stored before.
         """
-        rows = [(conversation, 1, at_ms, *chunk) for chunk in mine]
-        rows += [(conversation, 0, at_ms, *chunk) for chunk in heard]
-        if len(rows) != 1 or posted:
+        rows = [(conversation, 0, at_ms, *chunk) for chunk in heard]
+        rows += [(conversation, 1, at_ms, *chunk) for chunk in mine]
+        if len(rows) > len(_STORE_AT_ONCE) or posted:
             self._store_together(rows, posted, durable)
             return
         try:
             self._file.promise(durable=durable)
-            # A statement is a transaction, too, and costs half of one.
-            self._db.execute(_STORE, rows[0])
+            self._db.execute(_STORE_AT_ONCE[len(rows) - 1], tuple(chain.from_iterable(rows)))
         except sqlite3.Error as error:
             raise self._file.unusable(error) from error
 
@@ -170,13 +178,12 @@ class Journal:
         kept = KeptConversation._make(columns)
         heard, heard_ms = last_of(self._file, kept.id, mine=False)
         _, said_ms = last_of(self._file, kept.id, mine=True)
-        # Who has it in hand needs none of what was taken out of it; nobody else can go on.
-        lost = cut and kept.id not in self._live
         return kept._replace(
             caller=bool(kept.caller),
             active_ms=max(kept.at_ms, kept.active_ms, heard_ms, said_ms),
             heard=max(kept.heard, heard),
-            state=Progress.OVER if lost else Progress(kept.state),
+            # Nobody can go on with what is not whole; who has it in hand does not ask here.
+            state=Progress.OVER if cut else Progress(kept.state),
         )
 
     # -- settling ------------------------------------------------------------
