@@ -574,7 +574,9 @@ class Sender(threading.Thread):
                 self._journal.post(self._known.other, [(text.at, text.text) for text in texts])
         except JournalUnusable as error:
             numbered = self._outbound.texts + 1 - self._chunks[0].first if self._chunks else 0
-            raise JournalUnusable(f"{error}; {_not_kept(numbered + len(texts))}") from error
+            # Those of the outbox are still there.
+            lost = numbered - len(self._posted) + len(texts)
+            raise JournalUnusable(f"{error}; {_not_kept(lost)}" if lost else str(error)) from error
 
     def _keep_rest(self, conversation: int) -> None:
         """Store what was heard and confirmed until the end, and that it is the end."""

@@ -88,7 +88,7 @@ Item = Text | Bye
 
 
 class Chunk(NamedTuple):
-    """A run of items of one direction: what one batch carries and one row of a journal holds.
+    """A run of items of one direction: what a batch carries, and a row of a journal holds.
 
     ``octets`` are those of the ``count`` items as they cross the wire, without
     the array's head: what the digest covers.

@@ -101,6 +101,21 @@ def test_how_much_is_kept_nowhere_is_told(stage: Stage, alice: Peer) -> None:
     assert "the last 2 messages that you said are not kept" in str(error)
 
 
+def test_what_is_still_in_the_outbox_is_not_told_as_lost(stage: Stage, alice: Peer) -> None:
+    with closing(journal_of(stage, alice)) as journal:
+        journal.post("mallory", [(1, "kept before")])
+    wire = Raw(stage, "mallory").wait()
+    calling = stage.call(alice, "mallory", once=True)
+    hello = wire.expect(Hello)
+    wire.send(welcome(hello))
+    with locked(path_of(stage, alice)):
+        wire.send(Accept())
+        error = broken(calling.result(DEADLINE_S))
+    assert isinstance(error, JournalUnusable)
+    assert "not kept" not in str(error)
+    assert [each.text for each in alice.outbox()] == ["kept before"]
+
+
 def test_a_journal_that_was_removed_confirms_nothing(stage: Stage) -> None:
     pair = stage.talk()
     pair.bob.send("kept")

@@ -1,7 +1,7 @@
 """The journal: what a peer has sent and received, and what waits to be sent.
 
 One SQLite file for each user and broker. Its row is the chunk: a run of items
-of one direction, as one batch carries them.
+of one direction, as they crossed the wire.
 
 ``records``     what is told about what is stored
 ``file``        the connection, its transactions, and what its errors mean
