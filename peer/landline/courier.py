@@ -47,7 +47,7 @@ class Courier(threading.Thread):
     def run(self) -> None:
         """Look, deliver, rest."""
         told = ""
-        while not self._stopping.wait(LOOK_S):
+        while not self._stopping.is_set():
             try:
                 with closing(self._journal()) as journal:
                     self._serve(journal)
@@ -58,6 +58,7 @@ class Courier(threading.Thread):
                 if str(error) != told:
                     told = str(error)
                     self._notice(f"{told}; what was kept for others is not delivered meanwhile")
+                self._stopping.wait(LOOK_S)
 
     def stop(self) -> None:
         """End, in the middle of a delivery, too. May be called again."""
@@ -67,11 +68,9 @@ class Courier(threading.Thread):
             self.join(LOOK_S)
 
     def _serve(self, journal: Journal) -> None:
-        while True:
+        while not self._stopping.wait(LOOK_S):
             for name in journal.addressees():
                 self._try(name)
-            if self._stopping.wait(LOOK_S):
-                return
 
     def _hear(self, message: Message) -> None:
         self._notice(f"{visible(message.sender)} says: {visible(message.text)}")
