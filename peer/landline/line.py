@@ -23,6 +23,8 @@ ROOM = 4 * 1_048_576
 """How many characters may wait for the wire before ``send`` waits."""
 JOIN_S = 5.0
 """How long a line may take to end when it is told to."""
+GLANCE_S = 1.0
+"""How long one waits at a time: a signal that comes just before a wait does not end it."""
 
 _serial = itertools.count(1)
 
@@ -80,10 +82,13 @@ class Line:
             return self._over
         if seconds == 0.0 and self._notices.empty():
             return None
-        try:
-            notice = self._notices.get(timeout=seconds)
-        except Empty:
-            return None
+        while True:
+            try:
+                notice = self._notices.get(timeout=GLANCE_S if seconds is None else seconds)
+                break
+            except Empty:
+                if seconds is not None:
+                    return None
         if type(notice) is Over:
             self._over = notice
             # For another thread that may be waiting here, too.

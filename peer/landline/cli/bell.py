@@ -5,6 +5,9 @@ import select
 from types import TracebackType
 from typing import Self
 
+GLANCE_MS = 1_000
+"""How long one waits at a time."""
+
 
 class Bell:
     """Rung once, it stays rung. Any thread may ring; use it in a ``with`` block."""
@@ -23,7 +26,10 @@ class Bell:
         poll = select.poll()
         poll.register(self._ear, select.POLLIN)
         poll.register(descriptor, select.POLLIN)
-        return self._ear not in {ready for ready, _ in poll.poll()}
+        # A signal that comes just before a wait does not end it.
+        while not (ready := poll.poll(GLANCE_MS)):
+            pass
+        return self._ear not in dict(ready)
 
     def __enter__(self) -> Self:
         return self
