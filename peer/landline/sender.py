@@ -121,6 +121,7 @@ class Sender(threading.Thread):
         self._outbound = Outbound(b"", Role.CALLER)
         self._receipts = Receipts(WINDOW)
         self._linked = False
+        self._opened = False
         self._asked: list[bytes] = []
         self._answers: dict[bytes, int] = {}
         self._carried = 0
@@ -388,7 +389,7 @@ class Sender(threading.Thread):
             self._begin()
         if self._failed:
             return
-        self._linked = True
+        self._linked = self._opened = True
         self._end_said = False
         self._count_delivered(self._outbound.resume(link.resume, link.window))
         self._room.hold(self._outbound.waiting_octets)
@@ -580,6 +581,10 @@ class Sender(threading.Thread):
 
     def _keep_rest(self, conversation: int) -> None:
         """Store what was heard and confirmed until the end, and that it is the end."""
+        if not self._opened and self._known.stored is None:
+            # The accept never went out: the caller may say the same hello again.
+            self._journal.discard(conversation)
+            return
         if not self._failed:
             self._store_heard()
         self._note_confirmed()

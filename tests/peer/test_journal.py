@@ -483,6 +483,17 @@ def test_a_conversation_with_holes_is_not_resumed(journal: Journal, path: Path) 
     assert journal.in_progress() == []
 
 
+def test_only_what_nothing_was_said_in_is_discarded(journal: Journal) -> None:
+    """Such a conversation can begin anew."""
+    talk = begin(journal)
+    journal.discard(talk)
+    assert journal.find(ONE) is None
+    talk = begin(journal)
+    store(journal, talk, [chunk(1, "a")], [])
+    journal.discard(talk)
+    assert journal.find(ONE) is not None
+
+
 def test_a_snapshot_shows_nothing_of_what_others_write_meanwhile(
     journal: Journal, path: Path
 ) -> None:

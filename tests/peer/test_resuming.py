@@ -144,6 +144,34 @@ def test_hanging_up_while_the_other_talks_is_nobodys_breach(called: Called) -> N
     assert "you hung up" in str(error)
 
 
+def test_a_hello_is_welcome_again_whatever_became_of_the_accept(stage: Stage) -> None:
+    """The link broke in the moment of the accept: it has begun and goes on, or rings anew."""
+    calls = iter(stage.wait(stage.peer("bob")))
+    mallory = Raw(stage, "mallory")
+    for _ in range(8):
+        coming = stage.spawn(lambda: next(calls))
+        claimed = mallory.claim("bob")
+        wire = mallory.dial(claimed)
+        hello = mallory.hello("bob")
+        wire.send(hello)
+        wire.expect(Welcome)
+        call = coming.result(DEADLINE_S)
+        accepting = stage.spawn(call.accept)
+        wire.send(hello)
+        wire.gone()
+        failed = accepting.exception(DEADLINE_S)
+        coming = stage.spawn(lambda: next(calls)) if failed else coming
+        called = Called(mallory, claimed, wire, hello, None, calls)  # type: ignore[arg-type]
+        wire = called.again(resume=1)
+        assert isinstance(wire.receive(), Welcome)
+        talk = coming.result(DEADLINE_S).accept() if failed else accepting.result()
+        wire.expect(Accept)
+        wire.send(batch(1, ONE))
+        assert next_of(talk, Message).text == "one"
+        talk.hang_up()
+        wire.close()
+
+
 # -- resuming ---------------------------------------------------------------------
 
 

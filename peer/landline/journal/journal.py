@@ -85,6 +85,14 @@ class Journal:
         """
         return self._file.snapshot()
 
+    def discard(self, conversation: int) -> None:
+        """Forget a conversation that was begun, and in which nothing was said or heard."""
+        self._file.write(
+            "DELETE FROM conversations WHERE id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM chunks WHERE conversation = conversations.id)",
+            (conversation,),
+        )
+
     def find(self, uuid: bytes) -> KeptConversation | None:
         """Return a conversation by its id."""
         with self._file.explained():
