@@ -33,6 +33,9 @@ PATIENCE_S = 45.0
 UNAVAILABLE = 3
 TEXT_OCTETS = 1_000
 
+# What a waiting program says of what it does, each until the next.
+_DOING = tuple(f'{{"event": "{kind}"' for kind in ("waiting", "incoming", "accepted", "ended"))
+
 
 class Counts(NamedTuple):
     """What became of the lines of one side, or of both."""
@@ -126,6 +129,11 @@ class Side:
             if line.startswith(f'{{"event": "{kind}"') and line.endswith("}")
         ]
 
+    def waits(self) -> bool:
+        """Whether the process that runs now has said last that it waits, of all that it may do."""
+        said = [line for line in self.child.stdout_lines if line.startswith(_DOING)]
+        return bool(said) and said[-1].startswith('{"event": "waiting"')
+
     def shown(self) -> list[str]:
         return [event["text"] for event in self.events("message")]
 
@@ -188,6 +196,7 @@ class Meeting:
             self.caller.start()
         if not killed:
             wait_until(lambda: self.callee.events("ended"), "the callee ends", patience.left)
+        wait_until(self.callee.waits, "the callee waits again", patience.left)
         self.callee.child.signal(signal.SIGTERM)
         assert self.callee.child.wait(patience.left) == 0, self.transcript()
 
