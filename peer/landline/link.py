@@ -22,7 +22,7 @@ from landline_protocol.link import Link as Machine
 from landline_protocol.link import LinkState
 
 FLOOD = 4 * WINDOW
-"""How many octets may have come that make no frame: more than any frame and all others on the way."""
+"""How many octets may have come that make no frame: more than all that may be on the way."""
 
 # What a frame takes on the wire besides its octets, and a connection without frames in a second.
 _FRAME_OCTETS = 64

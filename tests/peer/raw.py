@@ -74,6 +74,13 @@ class Wire:
             pass
         return frame
 
+    def take_call(self) -> Hello:
+        """Welcome the next caller and take the call; return their hello."""
+        hello: Hello = self.expect(Hello)
+        self.send(welcome(hello))
+        self.send(Accept())
+        return hello
+
     def answered(self) -> bool:
         """Whether something comes before the connection ends, or is none."""
         poller = zmq.Poller()

@@ -23,8 +23,8 @@ from landline.events import (
 from landline.home import Home
 from landline.journal import Journal
 from landline.peer import Peer
-from landline_protocol.frames import Accept, Hello, Refuse
-from tests.peer.raw import Raw, welcome
+from landline_protocol.frames import Accept, Refuse
+from tests.peer.raw import Raw
 from tests.peer.stage import DEADLINE_S, broken, events, insist, next_of
 from tests.support.proxy import Proxy, Way
 from tests.support.waiting import wait_until
@@ -253,8 +253,7 @@ def test_who_is_talked_to_already_is_not_let_in_a_second_time(stage: Stage) -> N
     wire = mallory.wait()
     alice = stage.peer("alice")
     calling = stage.call(alice, "mallory", once=True)
-    wire.send(welcome(wire.expect(Hello)))
-    wire.send(Accept())
+    wire.take_call()
     talk = calling.result(DEADLINE_S)
     stage.wait(alice)
     second = mallory.dial(mallory.claim("alice"))

@@ -59,8 +59,7 @@ def impatient(stage: Stage, alice: Peer) -> Caller:
 
 def drip(wire: Wire, ends: threading.Event) -> None:
     """Take a delivery, confirm nothing of it, and say something now and then."""
-    wire.send(welcome(wire.expect(Hello)))
-    wire.send(Accept())
+    wire.take_call()
     number = 1
     while not ends.wait(0.1):
         wire.send(batch(number, Text(1, "wait")))
@@ -107,9 +106,7 @@ def test_who_holds_a_delivery_keeps_nobody_else_from_theirs(stage: Stage) -> Non
 
 def wrong_bye(wire: Wire) -> None:
     """Take a delivery of one text, and say a bye that claims to have heard another."""
-    hello = wire.expect(Hello)
-    wire.send(welcome(hello))
-    wire.send(Accept())
+    hello = wire.take_call()
     wire.expect(Batch)
     wire.send(Ack(1, WINDOW))
     own = fresh_digest(hello.conversation, Role.CALLEE).digest()

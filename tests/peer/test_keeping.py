@@ -54,8 +54,7 @@ def locked(path: Path) -> Iterator[None]:
 def taken(alice: Peer, wire: Wire, stage: Stage) -> Conversation:
     """Let mallory take alice's call."""
     calling = stage.call(alice, "mallory", once=True)
-    wire.send(welcome(wire.expect(Hello)))
-    wire.send(Accept())
+    wire.take_call()
     return calling.result(DEADLINE_S)
 
 

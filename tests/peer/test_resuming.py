@@ -30,7 +30,7 @@ from landline_protocol.frames import (
 )
 from landline_protocol.limits import ACK_S, WINDOW, WINDOW_MIN
 from landline_protocol.link import Role
-from tests.peer.raw import Raw, Wire, batch, welcome
+from tests.peer.raw import Raw, Wire, batch
 from tests.peer.stage import DEADLINE_S, broken, events, next_of
 from tests.support.waiting import Deadline, wait_until
 
@@ -400,8 +400,7 @@ def test_answers_in_any_order_bring_back_what_was_said_in_its_own(stage: Stage) 
             journal.finish(kept, complete=False)
     wire = mallory.wait()
     calling = stage.call(alice, "mallory")
-    wire.send(welcome(wire.expect(Hello)))
-    wire.send(Accept())
+    wire.take_call()
     talk = calling.result(DEADLINE_S)
     stage.resources.callback(talk.hang_up)
     talk.send("new")
@@ -426,9 +425,7 @@ def test_nothing_is_said_before_every_question_is_answered(stage: Stage) -> None
     alice = stage.peer("alice")
     wire = mallory.wait()
     calling = stage.call(alice, "mallory", once=True)
-    first = wire.expect(Hello)
-    wire.send(welcome(first))
-    wire.send(Accept())
+    first = wire.take_call()
     talk = calling.result(DEADLINE_S)
     talk.send("one")
     talk.send("two")
@@ -437,8 +434,7 @@ def test_nothing_is_said_before_every_question_is_answered(stage: Stage) -> None
     wire.close()
     wire = mallory.wait()
     calling = stage.call(alice, "mallory")
-    wire.send(welcome(wire.expect(Hello)))
-    wire.send(Accept())
+    wire.take_call()
     talk = calling.result(DEADLINE_S)
     stage.resources.callback(talk.hang_up)
     talk.send("three")

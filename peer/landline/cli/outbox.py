@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from landline.cli import paging
+from landline.cli import paging, pipe
 from landline.cli.bell import Bell
 from landline.cli.output import Output, counted, iso
 from landline.cli.stdin import Flaw, Input
@@ -81,12 +81,7 @@ def _texts(said: Input, bell: Bell, output: Output) -> Iterator[str]:
 
 def _shown_by(output: Output) -> Callable[["Message"], None]:
     """Return what shows a message that comes while others are delivered."""
-
-    def show(message: "Message") -> None:
-        output.messages([message])
-        output.flush()
-
-    return show
+    return lambda message: pipe.tell([message], output)
 
 
 def _tell(sending: "Sending", name: str, output: Output) -> None:
